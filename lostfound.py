@@ -1,0 +1,60 @@
+"""The `lostfound` command: mounts the verbs of each stage and turns errors into one line."""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+import typer
+
+from shards.errors import LostFoundError
+
+STAGES = ("crawler", "enrich", "queries", "shards", "training")
+
+app = typer.Typer(
+    name="lostfound",
+    help="Builds image-geolocation datasets and trains models on them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for stage in STAGES:
+    import_module(f"{stage}.commands").register(app)
+
+
+@app.callback()
+def options(
+    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
+) -> None:
+    """Options before the verb."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs one verb. Exit codes: 0 done; 1 defects or failures found; 2 wrong usage."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(_run(words))
+
+
+def _run(words: list[str]) -> int:
+    try:
+        return app(args=words, prog_name="lostfound", standalone_mode=False) or 0
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        return _fail(error.format_message(), 2)
+    except (click.Abort, KeyboardInterrupt):
+        return _fail("stopped; run the same command again to continue", 130)
+    except LostFoundError as error:
+        if "--debug" in words:
+            raise
+        return _fail(str(error), error.exit_code)
+    except Exception as error:
+        if "--debug" in words:
+            raise
+        what = f"{type(error).__name__}: {error}"
+        return _fail(f"unexpected {what}; `lostfound --debug …` shows where", 1)
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"lostfound: {' '.join(message.split())}", file=sys.stderr)
+    return code

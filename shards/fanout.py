@@ -1,0 +1,65 @@
+"""One function over many items: in this process, or as Ray tasks on a laptop or a cluster."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def ensure_ray() -> None:
+    """Connects to the cluster that RAY_ADDRESS names, or starts a private one on this machine."""
+    import ray
+
+    if ray.is_initialized():
+        return
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    if os.environ.get("RAY_ADDRESS"):
+        ray.init(**quiet)
+    else:
+        # Two slots at least: the demo's two actors and two training workers need them.
+        slots = max(2, os.cpu_count() or 1)
+        ray.init(address="local", num_cpus=slots, include_dashboard=False, **quiet)
+
+
+def default_workers() -> int:
+    """As many as this machine has cores."""
+    return os.cpu_count() or 1
+
+
+def fan_out(
+    function: Callable[[Item], Result], items: Iterable[Item], *, workers: int
+) -> Iterator[Result]:
+    """Yields `function(item)` for every item, in the order in which they finish.
+
+    With one worker everything happens in this process, without Ray. With more, each item is one
+    Ray task and at most `workers` run at a time. An exception in `function` ends the iteration
+    and is raised here as itself.
+    """
+    if workers <= 1:
+        yield from map(function, items)
+        return
+    import ray
+
+    ensure_ray()
+    task = ray.remote(num_cpus=1, max_retries=3)(function)
+    waiting = iter(items)
+    running: list[Any] = []
+    try:
+        while True:
+            while len(running) < workers and (item := next(waiting, _END)) is not _END:
+                running.append(task.remote(item))
+            if not running:
+                return
+            done, running = ray.wait(running, num_returns=1)
+            try:
+                yield ray.get(done[0])
+            except ray.exceptions.RayTaskError as error:
+                raise error.cause from None
+    finally:
+        for reference in running:
+            ray.cancel(reference, force=True)
+
+
+_END: Any = object()

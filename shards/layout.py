@@ -1,0 +1,80 @@
+"""Where everything stands in a dataset directory. The directories are the state."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from shards.errors import UsageError
+from shards.keys import is_key
+from shards.segment import OPEN_SUFFIX
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetLayout:
+    root: Path
+
+    @classmethod
+    def existing(cls, root: Path) -> "DatasetLayout":
+        """The layout of a dataset that must exist already."""
+        if not root.is_dir():
+            raise UsageError(f"{root}: no such dataset directory; crawl or import into it first")
+        return cls(root)
+
+    @property
+    def raw(self) -> Path:
+        return self.root / "raw"
+
+    @property
+    def enriched(self) -> Path:
+        return self.root / "enriched"
+
+    @property
+    def catalog(self) -> Path:
+        return self.root / "catalog"
+
+    @property
+    def duplicates(self) -> Path:
+        """Rows that whole-dataset rules reject: `enrich.duplicates` writes it."""
+        return self.catalog / "duplicates.parquet"
+
+    def raw_source(self, source: str) -> Path:
+        return self.raw / source
+
+    def sealed_segments(self) -> list[Path]:
+        """Sealed raw segments, sorted by path."""
+        return sorted(p for p in self.raw.glob("*/*.tar") if not p.name.endswith(OPEN_SUFFIX))
+
+    def part_tar(self, segment: Path) -> Path:
+        """The enriched images of a raw segment."""
+        return self.enriched / segment.parent.name / segment.name
+
+    def part_rows(self, segment: Path) -> Path:
+        """The metadata rows of a raw segment."""
+        return self.part_tar(segment).with_suffix(".parquet")
+
+    def parts(self) -> list[Path]:
+        """The metadata files of all finished parts, sorted by path."""
+        return sorted(p for p in self.enriched.glob("*/*.parquet") if not p.name.startswith("."))
+
+    def selection(self, name: str) -> Path:
+        return self.root / "selections" / checked_name(name)
+
+    def shards(self, name: str) -> Path:
+        return self.root / "shards" / checked_name(name)
+
+    def report(self, name: str) -> Path:
+        return self.root / "reports" / checked_name(name)
+
+    @property
+    def runs(self) -> Path:
+        return self.root / "runs"
+
+    def relative(self, path: Path) -> str:
+        """`path` inside the dataset, with forward slashes: what rows and manifests store."""
+        return path.relative_to(self.root).as_posix()
+
+
+def checked_name(name: str) -> str:
+    """Names given by users become directory names, so they must not leave the dataset."""
+    if not is_key(name):
+        raise UsageError(f"name {name!r}: use 1 to 64 letters, digits, '_' and '-'")
+    return name

@@ -1,0 +1,90 @@
+"""The metadata row: one for every capture, kept or rejected. Column names are a contract."""
+
+from enum import StrEnum
+
+import pyarrow as pa
+
+
+class Status(StrEnum):
+    KEPT = "kept"
+    REJECTED = "rejected"
+
+
+class Reason(StrEnum):
+    """Why a capture was rejected: a closed list, so that counts add up."""
+
+    UNDECODABLE = "undecodable"
+    TRUNCATED = "truncated"
+    TOO_SMALL = "too_small"
+    TOO_LARGE = "too_large"
+    LOW_VARIANCE = "low_variance"
+    BLURRY = "blurry"
+    NO_POSITION = "no_position"
+    INVALID_POSITION = "invalid_position"
+    NO_COUNTRY = "no_country"
+    DUPLICATE_KEY = "duplicate_key"
+    DUPLICATE_BYTES = "duplicate_bytes"
+    DUPLICATE_POSITION = "duplicate_position"
+    DUPLICATE_VIEW = "duplicate_view"
+    NO_LICENCE = "no_licence"
+    OPTED_OUT = "opted_out"
+
+
+class CountryFrom(StrEnum):
+    """What a row's country was decided by."""
+
+    COORDINATES = "coordinates"
+    NAME = "name"
+    SOURCE = "source"
+
+
+METADATA_SCHEMA = pa.schema(
+    [
+        ("key", pa.string()),
+        ("source", pa.string()),
+        ("source_id", pa.string()),
+        ("group_id", pa.string()),
+        ("lat", pa.float64()),  # degrees, WGS 84
+        ("lon", pa.float64()),
+        ("country_code", pa.string()),  # ISO 3166-1 alpha-2, plus XK
+        ("country_name", pa.string()),
+        ("country_from", pa.string()),
+        ("region_id", pa.string()),  # Natural Earth adm1_code
+        ("region_name", pa.string()),  # <country_name>_<name>_<adm1_code>
+        ("region_distance_km", pa.float64()),  # 0 inside the polygon
+        ("captured_at", pa.timestamp("ms", tz="UTC")),
+        ("license", pa.string()),
+        ("license_url", pa.string()),
+        ("attribution", pa.string()),
+        ("source_url", pa.string()),
+        ("extra", pa.string()),  # JSON object as text
+        ("source_width", pa.int32()),
+        ("source_height", pa.int32()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("sha256", pa.string()),  # of the captured bytes
+        ("phash", pa.int64()),
+        ("rgb_variance", pa.float64()),
+        ("laplacian_variance", pa.float64()),
+        ("brightness", pa.float64()),
+        ("status", pa.string()),
+        ("reason", pa.string()),  # null when kept
+        ("detail", pa.string()),  # free text behind the reason
+        ("raw_segment", pa.string()),  # path inside the dataset; with raw_offset, a row's identity
+        ("raw_offset", pa.int64()),  # of the captured image's bytes
+        ("raw_size", pa.int64()),
+        ("tar", pa.string()),  # path inside the dataset; null when rejected
+        ("tar_offset", pa.int64()),  # of the stored image's bytes
+        ("tar_size", pa.int64()),
+    ]
+)
+
+DUPLICATES_SCHEMA = pa.schema(
+    [
+        ("raw_segment", pa.string()),
+        ("raw_offset", pa.int64()),
+        ("key", pa.string()),
+        ("reason", pa.string()),
+        ("duplicate_of", pa.string()),  # key of the row that stays
+    ]
+)
