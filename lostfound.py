@@ -4,7 +4,6 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-import click
 import typer
 
 from shards.errors import LostFoundError
@@ -38,12 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(words: list[str]) -> int:
     try:
         return app(args=words, prog_name="lostfound", standalone_mode=False) or 0
-    except click.exceptions.Exit as stop:
+    except typer.Exit as stop:
         return stop.exit_code
-    except click.ClickException as error:
-        return _fail(error.format_message(), 2)
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         return _fail("stopped; run the same command again to continue", 130)
+    except typer.TyperException as error:
+        return _fail(f"{error}; see `lostfound --help`", 2)
     except LostFoundError as error:
         if "--debug" in words:
             raise

@@ -60,4 +60,4 @@ def _add_rows(table: Table, values: Mapping[str, Any], depth: int) -> None:
         elif isinstance(value, list):
             table.add_row(label, ", ".join(map(str, value)) or "none")
         else:
-            table.add_row(label, "–" if value is None else str(value))
+            table.add_row(label, "-" if value is None else str(value))
