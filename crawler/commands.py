@@ -2,6 +2,11 @@
 
 import typer
 
+from crawler.imports import commands as imports
+from crawler.playground import commands as playground
+
 
 def register(app: typer.Typer) -> None:
     """Adds this stage's verbs to the `lostfound` command."""
+    playground.register(app)
+    imports.register(app)

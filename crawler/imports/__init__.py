@@ -1,0 +1,1 @@
+"""Photographs that are already on disk become captures like any others."""

@@ -1,0 +1,1 @@
+"""A geography game on loopback: a deterministic world, its pictures, and the pages to play it."""

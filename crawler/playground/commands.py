@@ -1,0 +1,7 @@
+"""`lostfound playground`."""
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the playground's verb."""

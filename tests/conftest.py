@@ -1,0 +1,28 @@
+"""Fixtures that several stages share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real photographs that lies beside a developer's checkout."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"no real photographs at {SHARED_DATA}; see CONTRIBUTING.md")
+    return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[None]:
+    """One real Ray cluster of this machine for the whole session."""
+    import ray
+
+    from shards.fanout import ensure_ray
+
+    ensure_ray()
+    yield
+    ray.shutdown()
