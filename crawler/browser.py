@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -52,11 +53,17 @@ def launch_options() -> dict[str, Any]:
 
 
 def _playwright_chromium() -> str | None:
+    # In a thread of its own, because Playwright refuses its synchronous API inside an event loop.
+    with ThreadPoolExecutor(1) as pool:
+        path = pool.submit(_playwright_default).result()
+    return str(path) if path.exists() else None
+
+
+def _playwright_default() -> Path:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        path = Path(playwright.chromium.executable_path)
-    return str(path) if path.exists() else None
+        return Path(playwright.chromium.executable_path)
 
 
 def install() -> str:
