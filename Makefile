@@ -1,0 +1,54 @@
+# Python 3.11 or newer and make are all that a machine must have; everything else is set up here.
+.PHONY: setup demo test lint lock clean help
+.DEFAULT_GOAL := help
+
+# The first Python on this machine that is new enough; `make PYTHON=… setup` chooses another.
+NEW_ENOUGH = import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$p && break; done)
+UV_VERSION = 0.13.9
+UV = .tools/bin/uv
+BIN = .venv/bin
+
+help:
+	@echo "make setup   environment in .venv, and a browser"
+	@echo "make demo    the whole chain on the bundled playground, into demo/"
+	@echo "make test    lint, types and every test"
+	@echo "make lint    ruff and mypy alone"
+	@echo "make lock    resolve requirements.lock anew"
+
+setup: .venv/ready
+
+.tools/bin/uv:
+	@test -n "$(PYTHON)" || { echo "lostfound: no Python 3.11 or newer found; install one, or name it: make PYTHON=/path/to/python3" >&2; exit 2; }
+	@echo "setup: uv $(UV_VERSION)"
+	@$(PYTHON) -m venv .tools || { echo "lostfound: '$(PYTHON) -m venv' failed; install your system's python3-venv package" >&2; exit 2; }
+	@.tools/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+.venv/ready: requirements.lock pyproject.toml crawler/browser.py | .tools/bin/uv
+	@echo "setup: dependencies from requirements.lock (several GB the first time)"
+	@test -x $(BIN)/python || $(UV) venv --quiet --python "$$(command -v $(PYTHON))" .venv
+	@$(UV) pip sync --quiet --python .venv --require-hashes requirements.lock
+	@$(UV) pip install --quiet --python .venv --no-deps --no-build-isolation --editable .
+	@echo "setup: browser"
+	@$(BIN)/python -m crawler.browser
+	@touch $@
+
+demo: setup
+	@$(BIN)/lostfound demo --out demo
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/pytest
+
+# Without index URLs: where packages come from is each machine's own setting.
+lock: .tools/bin/uv
+	$(UV) pip compile pyproject.toml --group dev --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
+
+clean:
+	rm -rf .venv .tools demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
