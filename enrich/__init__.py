@@ -1,1 +1,1 @@
-
+"""Judges and labels captures: pixels once, place names, duplicates."""
