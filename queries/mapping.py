@@ -1,0 +1,98 @@
+"""How many pictures of each country to take so that a pool follows a target distribution.
+
+Pure and exact: counts are integers and thresholds are fractions, so no quota is ever off by the
+rounding of a float.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from shards.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class DistributionMapping:
+    """The outcome of `quotas`. Countries are the names that the counts use."""
+
+    quotas: dict[str, int]
+    """Pictures to take per country, largest first; never zero, never more than the pool has."""
+    missing: list[str]
+    """Countries of the target that the pool does not have, sorted."""
+    left_out: list[str]
+    """Countries of the pool that get no quota, sorted."""
+
+    @property
+    def total(self) -> int:
+        return sum(self.quotas.values())
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "quotas": self.quotas,
+            "total": self.total,
+            "missing": self.missing,
+            "left_out": self.left_out,
+        }
+
+
+def quotas(
+    pool: Mapping[str, int],
+    target: Mapping[str, int],
+    min_share: Fraction = Fraction(0),
+    slack: Fraction | None = None,
+) -> DistributionMapping:
+    """Maps `pool` to the distribution `target`; both are counts per country, at least 0.
+
+    Core countries have a target t > 0, a pool n > 0 and a share of the whole pool of at least
+    `min_share`. The scarcest of them sets the scale f = min(n / t), and each gets ceil(t * f).
+    With `slack` s, every other country with a target and n / t >= s * f joins with ceil(s * n).
+    Raises UsageError when no country is core.
+    """
+    pool_total = sum(pool.values())
+    wanted = {name: count for name, count in target.items() if count > 0}
+    present = {name: pool[name] for name in wanted if pool.get(name, 0) > 0}
+    core = {name: n for name, n in present.items() if n >= min_share * pool_total}
+    if not core:
+        raise UsageError(_why_empty(wanted, present, min_share))
+    scale = min(Fraction(n, wanted[name]) for name, n in core.items())
+    chosen = {name: _ceil(wanted[name] * scale) for name in core}
+    if slack is not None:
+        for name, n in present.items():
+            if name not in core and n >= slack * scale * wanted[name]:
+                chosen[name] = _ceil(slack * n)
+    # A slack of 0 lets countries join with nothing.
+    chosen = {name: quota for name, quota in chosen.items() if quota > 0}
+    return DistributionMapping(
+        quotas=dict(sorted(chosen.items(), key=lambda item: (-item[1], item[0]))),
+        missing=sorted(wanted.keys() - present.keys()),
+        left_out=sorted(name for name, n in pool.items() if n > 0 and name not in chosen),
+    )
+
+
+def parse_share(text: str, name: str) -> Fraction:
+    """A decimal number from 0 to 1, read exactly. Raises UsageError naming the option `name`."""
+    try:
+        value = Fraction(text.strip())
+    except (ValueError, ZeroDivisionError):
+        raise UsageError(f"{name} {text!r}: give a number from 0 to 1, such as 0.0075") from None
+    if not 0 <= value <= 1:
+        raise UsageError(f"{name} {text}: outside 0 to 1")
+    return value
+
+
+def _ceil(value: Fraction) -> int:
+    return -(-value.numerator // value.denominator)
+
+
+def _why_empty(wanted: Mapping[str, int], present: Mapping[str, int], min_share: Fraction) -> str:
+    if not wanted:
+        return "the target counts are all zero; give at least one country a count"
+    if not present:
+        return (
+            "pool and target have no country in common;"
+            " do both use the same names? A case or spelling that differs is another country"
+        )
+    return (
+        f"no country with a target has a share of at least {float(min_share):g} of the pool;"
+        " lower --min-share"
+    )
