@@ -1,1 +1,1 @@
-"""Judges and labels captures: pixels once, place names, duplicates."""
+"""From captures to metadata rows: decode, judge, resize, geocode, find duplicates."""

@@ -1,0 +1,1 @@
+"""The region table and the script that derives it from Natural Earth."""
