@@ -1,7 +1,66 @@
 """The command line of this stage: arguments in, one core function called, result printed."""
 
+import re
+from dataclasses import asdict
+from pathlib import Path
+
 import typer
+
+from shards.console import print_summary
+from shards.errors import UsageError
+
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
+
+
+def parse_size(text: str) -> int:
+    """Bytes of `512MB`, `64MiB`, `1 GB` or `4096`: decimal units, binary with an i."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]I?)?B?", text.strip().upper())
+    if match is None:
+        raise UsageError(f"size {text!r}: write a number and a unit, like 512MB")
+    return int(float(match[1]) * _UNITS[match[2] or ""])
 
 
 def register(app: typer.Typer) -> None:
     """Adds this stage's verbs to the `lostfound` command."""
+    app.command("build")(build)
+    app.command("verify")(verify)
+
+
+def build(
+    dataset: Path = typer.Argument(help="The dataset directory."),
+    selection: str = typer.Option(..., help="Name of the selection; the shards get it too."),
+    shard_size: str = typer.Option("512MB", help="Limit of one shard."),
+    workers: int | None = typer.Option(None, min=1, help="Shards written at a time; all cores."),
+    as_json: bool = typer.Option(False, "--json", help="Print the summary as JSON."),
+) -> None:
+    """Writes a selection as WebDataset shards with metadata, labels, card and manifest."""
+    from shards.build import BuildOptions, build_shards
+    from shards.fanout import default_workers
+    from shards.layout import DatasetLayout
+
+    summary = build_shards(
+        DatasetLayout.existing(dataset),
+        selection,
+        BuildOptions(shard_bytes=parse_size(shard_size)),
+        workers=workers or default_workers(),
+    )
+    print_summary("Shards", asdict(summary), as_json=as_json)
+
+
+def verify(
+    path: Path = typer.Argument(help="A shard directory: DATASET/shards/NAME."),
+    as_json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
+) -> None:
+    """Checks shards against their manifest: one line for each defect, exit code 1 for any."""
+    from shards.verify import verify_shards
+
+    result = verify_shards(path)
+    if as_json:
+        print_summary("Verification", asdict(result), as_json=True)
+    else:
+        for defect in result.defects:
+            print(defect)
+        counts = {"files": result.files, "samples": result.samples, "defects": len(result.defects)}
+        print_summary("Verification", counts, as_json=False)
+    if result.defects:
+        raise typer.Exit(1)

@@ -1,0 +1,119 @@
+"""`manifest.json`: every file of a shard directory with its size and hash, and how it was made.
+
+It is written last, so a directory that has one is complete, and holds nothing that differs from
+run to run: the same selection and options give the same bytes.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from shards.atomic import write_json
+from shards.errors import UsageError, WorkError
+from shards.labels import first_problem
+
+MANIFEST_NAME = "manifest.json"
+FORMAT = "lostfound-shards"
+FORMAT_VERSION = 1
+# The whole list of what may stand in a shard directory; also keeps paths inside it.
+FILE_PATTERN = r"^(data/\w+-\d{6}\.tar|metadata/\w+-\d{6}\.parquet|labels\.json|README\.md)$"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class FileEntry(_Model):
+    path: str = Field(pattern=FILE_PATTERN)
+    bytes: int
+    sha256: str
+    samples: int = 0
+    """Samples in it; 0 for files that hold none."""
+
+
+class Column(_Model):
+    name: str
+    type: str
+
+
+class SelectionEntry(_Model):
+    name: str
+    keys_sha256: str
+    seed: int
+    options: dict[str, Any]
+
+
+class Manifest(_Model):
+    format: str = FORMAT
+    format_version: int = FORMAT_VERSION
+    code_version: str
+    options: dict[str, Any]
+    selection: SelectionEntry
+    samples: int
+    splits: dict[str, int]
+    """Samples of each split."""
+    columns: list[Column]
+    """Of the metadata Parquet."""
+    sample_fields: list[Column]
+    """Of the JSON members."""
+    files: list[FileEntry]
+
+    def tars(self) -> list[FileEntry]:
+        return [entry for entry in self.files if entry.path.startswith("data/")]
+
+
+def metadata_path(tar: str) -> str:
+    """The metadata file of a shard, both relative to the shard directory."""
+    return f"metadata/{Path(tar).stem}.parquet"
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes as hexadecimal text."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def file_entry(directory: Path, relative: str, samples: int = 0) -> FileEntry:
+    """The entry of a file that stands in `directory`."""
+    path = directory / relative
+    return FileEntry(
+        path=relative, bytes=path.stat().st_size, sha256=file_sha256(path), samples=samples
+    )
+
+
+def write_manifest(directory: Path, manifest: Manifest) -> None:
+    write_json(directory / MANIFEST_NAME, manifest.model_dump())
+
+
+def load_manifest(directory: Path) -> Manifest:
+    """Reads and validates a manifest.
+
+    Raises UsageError for a manifest of a newer format, WorkError for a missing or damaged one.
+    """
+    path = directory / MANIFEST_NAME
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        raise WorkError(f"{path}: missing; the build did not finish: run it again") from None
+    except OSError as error:
+        raise WorkError(f"{path}: cannot be read ({error.strerror})") from None
+    try:
+        version = _Version.model_validate_json(text)
+        if version.format == FORMAT and version.format_version > FORMAT_VERSION:
+            raise UsageError(
+                f"{path}: format version {version.format_version}, but this program reads up to"
+                f" {FORMAT_VERSION}; update lostfound"
+            )
+        manifest = Manifest.model_validate_json(text)
+    except ValidationError as error:
+        raise WorkError(f"{path}: not a manifest: {first_problem(error)}") from None
+    if manifest.format != FORMAT:
+        raise WorkError(f"{path}: format {manifest.format!r} is not {FORMAT!r}")
+    return manifest
+
+
+class _Version(_Model):
+    format: str
+    format_version: int

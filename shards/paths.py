@@ -1,0 +1,15 @@
+"""Paths that come from data: a tar's column, a manifest, a table of photographs."""
+
+from pathlib import Path, PurePosixPath
+
+
+def inside(folder: Path, relative: str) -> Path | None:
+    """`folder / relative`, or None when that is not a path inside `folder`.
+
+    Absolute paths, `..`, NUL characters and symbolic links that lead out are refused.
+    """
+    parts = PurePosixPath(relative).parts
+    if not parts or "\0" in relative or PurePosixPath(relative).is_absolute() or ".." in parts:
+        return None
+    path = folder.joinpath(*parts)
+    return path if path.resolve().is_relative_to(folder.resolve()) else None

@@ -1,0 +1,179 @@
+"""The rows of a selection in the order in which they stand in shards, joined by DuckDB.
+
+A row is final when its part keeps it and no whole-dataset rule rejects it. Rows are streamed:
+memory stays bounded by DuckDB's own limit, beyond which it spills to a temporary directory.
+"""
+
+import json
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from shards.errors import UsageError, WorkError
+from shards.keys import order_hash_sql
+from shards.labels import Labels, parse_labels
+from shards.layout import DatasetLayout
+from shards.manifest import SelectionEntry
+from shards.plan import sample_size
+from shards.sample import NUMBERS_AND_NAMES_BYTES, text_bytes_sql
+from shards.schema import METADATA_SCHEMA, Status
+
+SHARD_SCHEMA = pa.schema(
+    [
+        *METADATA_SCHEMA,
+        ("split", pa.string()),
+        ("country_index", pa.int32()),
+        ("region_index", pa.int32()),
+    ]
+)
+"""The metadata of a shard; `tar`, `tar_offset` and `tar_size` point into the shard."""
+
+BATCH_ROWS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What `select` wrote: which keys, in which split, under which labels."""
+
+    path: Path
+    entry: SelectionEntry
+    labels: Labels
+
+
+def load_selection(layout: DatasetLayout, name: str) -> Selection:
+    """Raises UsageError, naming the selections there are, when there is none of that name."""
+    directory = layout.selection(name)
+    path = directory / "selection.json"
+    if not path.is_file() or not (directory / "selection.parquet").is_file():
+        found = sorted(p.parent.name for p in directory.parent.glob("*/selection.json"))
+        there = ", ".join(found) or "none yet; run `lostfound select` first"
+        raise UsageError(f"{layout.root}: no selection {name!r}; there are: {there}")
+    try:
+        record = json.loads(path.read_bytes())
+        entry = SelectionEntry.model_validate(record)
+        labels = parse_labels(json.dumps(record["labels"]), path)
+    except (ValueError, KeyError, TypeError):
+        raise WorkError(f"{path}: not a selection's record; run `lostfound select` again") from None
+    return Selection(directory / "selection.parquet", entry, labels)
+
+
+class SelectedRows:
+    """The final rows of one selection. Made by `open_rows`."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def splits(self) -> dict[str, int]:
+        """Samples of each split, by name."""
+        return dict(self.query("SELECT split, count(*) FROM rows GROUP BY ALL ORDER BY ALL"))
+
+    def sizes(self) -> Iterator[tuple[str, int]]:
+        """(split, bytes in the tar) of each row, in order.
+
+        The JSON member's size is taken from its texts: exact unless a text needs escapes.
+        """
+        for batch in self._stream(f"split, tar_size, {text_bytes_sql()}"):
+            splits, images, texts = (column.to_pylist() for column in batch.columns)
+            for split, image, text in zip(splits, images, texts, strict=True):
+                yield split, sample_size(image, NUMBERS_AND_NAMES_BYTES + text)
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The rows in order, with SHARD_SCHEMA; `tar` still points into `enriched/`."""
+        for batch in self._stream(", ".join(SHARD_SCHEMA.names)):
+            yield from pa.Table.from_batches([batch]).cast(SHARD_SCHEMA).to_batches()
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """All results of a query over the table `rows`."""
+        return self._connection.sql(sql).fetchall()
+
+    def _stream(self, columns: str) -> Iterator[pa.RecordBatch]:
+        sql = f"SELECT {columns} FROM rows ORDER BY split, position, key"  # noqa: S608 - constants
+        # A cursor of its own: two streams run side by side.
+        with self._connection.cursor() as cursor:
+            cursor.execute("SET TimeZone = 'UTC'")
+            yield from cursor.sql(sql).to_arrow_reader(BATCH_ROWS)
+
+
+@contextmanager
+def open_rows(layout: DatasetLayout, selection: Selection) -> Iterator[SelectedRows]:
+    """Joins a selection with the dataset's parts.
+
+    Raises WorkError, in one line, when the dataset no longer holds what was selected.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="lostfound-") as spill,
+        duckdb.connect(config={"temp_directory": spill}) as connection,
+    ):
+        try:
+            _join(connection, layout, selection)
+        except duckdb.Error as error:
+            problem = str(error).splitlines()[0]
+            raise WorkError(
+                f"{layout.root}: the enriched rows cannot be read ({problem}); run `enrich` again"
+            ) from None
+        rows = SelectedRows(connection)
+        _check(rows, selection)
+        yield rows
+
+
+def _join(
+    connection: duckdb.DuckDBPyConnection, layout: DatasetLayout, selection: Selection
+) -> None:
+    parts = [str(part) for part in layout.parts()]
+    if not parts:
+        raise WorkError(f"{layout.enriched}: no enriched rows; run `lostfound enrich` first")
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET enable_progress_bar = false")
+    rejected = ""
+    parameters: dict[str, Any] = {"parts": parts, "selection": str(selection.path)}
+    if layout.duplicates.is_file():
+        rejected = "ANTI JOIN read_parquet($duplicates) d USING (raw_segment, raw_offset)"
+        parameters["duplicates"] = str(layout.duplicates)
+    metadata = ", ".join(f"e.{name}" for name in METADATA_SCHEMA.names if name != "key")
+    connection.execute(
+        f"""
+        CREATE TABLE rows AS
+        WITH kept AS (
+            SELECT e.* FROM read_parquet($parts) e {rejected} WHERE e.status = '{Status.KEPT}'
+        )
+        SELECT s.key, {metadata}, s.split, s.country_index, s.region_index,
+            e.key IS NOT NULL AS found,
+            s.country_code IS DISTINCT FROM e.country_code
+                OR s.region_id IS DISTINCT FROM e.region_id AS changed,
+            {order_hash_sql(selection.entry.seed, "s.key")} AS position
+        FROM read_parquet($selection) s LEFT JOIN kept e ON s.key = e.key
+        """,  # noqa: S608 - nothing but constants and a checked integer is put in
+        parameters,
+    )
+
+
+_DEFECTS = {
+    "are not kept rows": "NOT found",
+    "have another country or region now": "found AND changed",
+    "stand in several kept rows": "key IN (SELECT key FROM rows GROUP BY key HAVING count(*) > 1)",
+}
+
+
+def _check(rows: SelectedRows, selection: Selection) -> None:
+    for defect, condition in _DEFECTS.items():
+        [(count, first)] = rows.query(
+            f"SELECT count(DISTINCT key), min(key) FROM rows WHERE {condition}"  # noqa: S608
+        )
+        if count:
+            raise WorkError(
+                f"{selection.path}: {count} of its keys {defect} (first: {first});"
+                " run `lostfound enrich` and `lostfound select` again"
+            )
+    splits = rows.splits()
+    if not splits:
+        raise WorkError(f"{selection.path}: the selection is empty; select with other conditions")
+    for split in splits:
+        if not re.fullmatch(r"\w+", split or "", re.ASCII):
+            raise WorkError(f"{selection.path}: split {split!r} is not a word; select again")
