@@ -1,0 +1,46 @@
+"""What we write is what other tar readers read, byte for byte, at the offsets that we return."""
+
+import io
+import tarfile
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shards.tar import END_OF_ARCHIVE, member_size, write_member
+
+names = st.from_regex(r"[A-Za-z0-9_-]{1,64}\.(jpg|json)", fullmatch=True)
+members = st.dictionaries(names, st.binary(max_size=2000), max_size=8)
+
+
+def archive(contents: dict[str, bytes]) -> tuple[bytes, dict[str, int]]:
+    file = io.BytesIO()
+    offsets = {name: write_member(file, name, data) for name, data in contents.items()}
+    file.write(END_OF_ARCHIVE)
+    return file.getvalue(), offsets
+
+
+@given(members)
+def test_tarfile_reads_what_is_written(contents: dict[str, bytes]) -> None:
+    data, offsets = archive(contents)
+    with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
+        found = {info.name: tar.extractfile(info).read() for info in tar}  # type: ignore[union-attr]
+        assert {info.name: info.offset_data for info in tar.getmembers()} == offsets
+    assert found == contents
+    for name, offset in offsets.items():
+        assert data[offset : offset + len(contents[name])] == contents[name]
+
+
+@given(members)
+def test_sizes_add_up(contents: dict[str, bytes]) -> None:
+    data, _ = archive(contents)
+    expected = sum(member_size(len(content)) for content in contents.values())
+    assert len(data) == expected + len(END_OF_ARCHIVE)
+
+
+def test_no_owner_time_or_umask_in_a_header() -> None:
+    data, _ = archive({"a.jpg": b"1"})
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        info = tar.getmembers()[0]
+    assert (info.uid, info.gid, info.uname, info.gname) == (0, 0, "", "")
+    assert (info.mtime, info.mode) == (0, 0o644)
+    assert data[257:265] == b"ustar\x0000"
