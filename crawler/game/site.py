@@ -1,0 +1,150 @@
+"""What a site of this kind looks like: markers, texts and paths as data. Default: the playground.
+
+Another site is another `Site`; no code depends on the words in here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import urljoin
+
+
+class Marker(StrEnum):
+    """What a page can show; the state machine thinks in these."""
+
+    CONSENT = "consent"
+    SIGNED_OUT = "signed_out"
+    SIGNED_IN = "signed_in"
+    REFUSED = "refused"
+    """The sign-in form says no."""
+    WALL = "wall"
+    RATE_LIMITED = "rate_limited"
+    GAME = "game"
+    """The page is a game's, whatever it shows."""
+    ROUND = "round"
+    """The photograph and the guess map are there."""
+    ANSWER = "answer"
+    FINISHED = "finished"
+    NOT_FOUND = "not_found"
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """A visible element: CSS (or XPath from `//`), and the text that it must hold."""
+
+    selector: str
+    text: str = ""
+    exact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """True when one of `any_of` is visible, none of `none_of` is, and `path` matches the URL's."""
+
+    any_of: tuple[Element, ...] = ()
+    none_of: tuple[Element, ...] = ()
+    path: str = ""
+
+
+BUTTON = "button, a"
+_CONSENT = "#onetrust-consent-sdk, #snigel-cmp-framework"
+_CANVAS = ".mapsConsumerUiSceneCoreScene__canvas"
+_MAP_CONTROLS = (
+    Element('button[title="Keyboard shortcuts"] img'),
+    Element("span", "Map data ©"),
+)
+_LOADING = Element("body", "Loading location")
+_NEXT = (Element("button", "Next", exact=True), Element("button", "View results", exact=True))
+_CONDITIONS = {
+    Marker.CONSENT: Condition((Element(_CONSENT),)),
+    Marker.SIGNED_OUT: Condition((Element(BUTTON, "Log in", exact=True),)),
+    Marker.SIGNED_IN: Condition((Element(BUTTON, "Multiplayer", exact=True),)),
+    Marker.REFUSED: Condition((Element('[role="alert"]'),)),
+    Marker.WALL: Condition(
+        (
+            Element('iframe[src*="captcha"], #captcha, .captcha'),
+            Element("body", "verify that you are human"),
+            Element("body", "account has been suspended"),
+            Element("body", "unusual activity"),
+        )
+    ),
+    Marker.RATE_LIMITED: Condition((Element("body", "Rate limit"),)),
+    Marker.GAME: Condition(path="^/game/[^/]+$"),
+    Marker.ROUND: Condition(_MAP_CONTROLS, none_of=(_LOADING, *_NEXT)),
+    Marker.ANSWER: Condition(_NEXT),
+    Marker.FINISHED: Condition((Element("button", "Play again", exact=True),)),
+    Marker.NOT_FOUND: Condition((Element("body", "not found"), Element("body", "not finished"))),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    base_url: str
+    source: str = "geoguessr"
+    mode: str = "singleplayer"
+    map_name: str = "World"
+    rounds: int = 5
+    viewport: tuple[int, int] = (1824, 720)
+    """CSS pixels: wide enough that nothing overlaps the photograph (1280 by 720) in its middle."""
+    rest: tuple[int, int] = (2, 360)
+    """Where the mouse waits while a photograph is taken."""
+    lobby_path: str = "/"
+    game_path: str = "/game/{game}"
+    results_path: str = "/results/{game}"
+    conditions: Mapping[Marker, Condition] = field(
+        default_factory=lambda: MappingProxyType(_CONDITIONS)
+    )
+    accept: tuple[Element, ...] = (
+        Element("#onetrust-consent-sdk button", "Accept"),
+        Element("#snigel-cmp-framework button", "Accept"),
+    )
+    email_field: str = 'input[name="email"]'
+    password_field: str = 'input[name="password"]'  # noqa: S105 - a selector
+    log_in: Element = Element(BUTTON, "Log in", exact=True)
+    start: tuple[Element, ...] = (
+        Element("button", "Classic Maps", exact=True),
+        Element("button", "World", exact=True),
+        Element("button", "Play", exact=True),
+    )
+    """Clicked one after the other, each on the last element that fits."""
+    ongoing: Element = Element('a[data-qa="ongoing-game"]')
+    canvas: Element = Element(_CANVAS)
+    round_label: Element = Element("#status", "Round")
+    """Its first number is the round's."""
+    map_controls: tuple[Element, ...] = _MAP_CONTROLS
+    map_open: Element = Element('button img[alt="Sticky map"]')
+    pin_offset: tuple[int, int] = (-120, -80)
+    """From the map's control to where the pin goes, in CSS pixels."""
+    guess: Element = Element("button", "Guess", exact=True)
+    answer: Element = Element('[data-qa="correct-location-marker"]')
+    next: tuple[Element, ...] = _NEXT
+    show_places: Element = Element("//*[normalize-space()='Breakdown']/preceding::button[1]")
+    """On the page of results: opens the map with the marker of every round."""
+    license: str = "CC0-1.0"
+    license_url: str = "https://creativecommons.org/publicdomain/zero/1.0/"
+    attribution: str = "Lost & Found playground"
+
+    def lobby_url(self) -> str:
+        return urljoin(self.base_url, self.lobby_path)
+
+    def game_url(self, game: str) -> str:
+        return urljoin(self.base_url, self.game_path.format(game=game))
+
+    def results_url(self, game: str) -> str:
+        return urljoin(self.base_url, self.results_path.format(game=game))
+
+    def probe(self, marker: Marker) -> dict[str, Any]:
+        """The condition of `marker` as the plain data that `page.js` reads."""
+        condition = self.conditions[marker]
+        return {
+            "name": marker.value,
+            "any": [element_data(element) for element in condition.any_of],
+            "none": [element_data(element) for element in condition.none_of],
+            "path": condition.path,
+        }
+
+
+def element_data(element: Element) -> dict[str, Any]:
+    return {"selector": element.selector, "text": element.text, "exact": element.exact}
