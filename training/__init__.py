@@ -1,1 +1,1 @@
-"""Models that predict country and coordinates from a photograph: data, loop, metrics, use."""
+"""Training and evaluation: shards in, one deployable model file and its measured quality out."""

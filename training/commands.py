@@ -1,7 +1,94 @@
 """The command line of this stage: arguments in, one core function called, result printed."""
 
+from pathlib import Path
+from typing import Any
+
 import typer
+
+from shards.console import print_line, print_summary
+from shards.errors import UsageError
+
+_SHARDS = typer.Option(..., "--shards", help="A shard directory, as `build` writes it.")
+_JSON = typer.Option(False, "--json", help="Print the summary as one JSON object.")
+_MODEL = typer.Argument(..., help="A model file or a run directory.")
 
 
 def register(app: typer.Typer) -> None:
     """Adds this stage's verbs to the `lostfound` command."""
+    app.command("train")(train)
+    app.command("evaluate")(evaluate)
+    app.command("predict")(predict)
+
+
+def train(
+    config: str = typer.Argument(..., help="A YAML file, or the name of a bundled one: demo."),
+    overrides: list[str] = typer.Argument(None, help="key=value, dotted: optimiser.head_lr=0.01"),
+    shards: Path = _SHARDS,
+    out: Path = typer.Option(None, "--out", help="Directory of runs [default: DATASET/runs]."),
+    workers: int = typer.Option(None, "--workers", help="Instead of job.workers."),
+    as_json: bool = _JSON,
+) -> None:
+    """Trains a network on shards; continues the run if it was interrupted."""
+    from training.config import load_config
+    from training.job import run_training
+
+    extra = [] if workers is None else [f"job.workers={workers}"]
+    chosen = load_config(config, [*(overrides or []), *extra])
+    print_summary(
+        "train", run_training(chosen, shards, out or default_runs(shards)), as_json=as_json
+    )
+
+
+def evaluate(
+    model: Path = _MODEL,
+    shards: Path = _SHARDS,
+    split: str = typer.Option("test", "--split", help="train, validation or test."),
+    as_json: bool = _JSON,
+) -> None:
+    """Measures a model on a split and writes evaluation.json beside it."""
+    from training.evaluate import evaluate_model
+
+    print_summary("evaluate", evaluate_model(model, shards, split), as_json=as_json)
+
+
+def predict(
+    model: Path = _MODEL,
+    images: list[Path] = typer.Argument(..., help="Photographs of any size."),
+    top: int = typer.Option(5, "--top", help="How many countries to name."),
+    as_json: bool = _JSON,
+) -> None:
+    """Predicts country and position of photographs."""
+    from training.predict import predict_images
+
+    results = predict_images(model, images, top)
+    failed = sum("error" in result for result in results)
+    if as_json:
+        print_summary("predict", {"predictions": results, "failed": failed}, as_json=True)
+    else:
+        _show(results)
+    if failed:
+        raise typer.Exit(1)
+
+
+def default_runs(shards: Path) -> Path:
+    """`DATASET/runs` for shards in `DATASET/shards/<name>`."""
+    directory = shards.resolve()
+    if directory.parent.name != "shards":
+        raise UsageError(f"{shards}: not in a dataset's shards/; say where runs go: --out")
+    return directory.parent.parent / "runs"
+
+
+def _show(results: list[dict[str, Any]]) -> None:
+    for result in results:
+        if "error" in result:
+            print_line(f"lostfound: {result['error']}")
+            continue
+        rows: dict[str, Any] = {
+            f"{country['name']} ({country['code']})": f"{country['probability']:.1%}"
+            for country in result["countries"]
+        }
+        if position := result["position"]:
+            rows["position"] = f"{position['lat']:.4f}, {position['lon']:.4f}"
+        for region in result.get("regions", []):
+            rows[region["name"]] = f"{region['probability']:.1%}"
+        print_summary(result["image"], rows, as_json=False)

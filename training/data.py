@@ -1,0 +1,106 @@
+"""The index of a shard directory: which samples a split has, and where their bytes stand."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shards.errors import UsageError, WorkError
+from shards.labels import Labels
+from shards.manifest import MANIFEST_NAME, Manifest, file_sha256, load_manifest, metadata_path
+from shards.paths import inside
+from training.geometry import Floats
+
+_COLUMNS = [
+    "key", "tar", "tar_offset", "tar_size", "lat", "lon", "country_index", "region_index"
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """One split as columns of equal length; `tar` points into the list `tars`."""
+
+    keys: list[str]
+    tars: list[Path]
+    tar: NDArray[np.int64]
+    offset: NDArray[np.int64]
+    size: NDArray[np.int64]
+    lat: Floats
+    """Degrees; NaN for a sample that has a country only."""
+    lon: Floats
+    country: NDArray[np.int64]
+    """Class index; -1 for a country that the training split lacks."""
+    region: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+
+def open_shards(shards: Path) -> Manifest:
+    """The manifest of a shard directory that must exist."""
+    if not shards.is_dir():
+        raise UsageError(f"{shards}: no such shard directory; run `lostfound build` first")
+    return load_manifest(shards)
+
+
+def data_sha256(shards: Path) -> str:
+    """Identity of a shard directory: the hash of its manifest, which holds every file's hash."""
+    open_shards(shards)
+    return file_sha256(shards / MANIFEST_NAME)
+
+
+def read_samples(shards: Path, split: str, labels: Labels) -> Samples:
+    """Every sample of a split, in the order of its shards. Raises UsageError when it has none."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    names = [e.path for e in open_shards(shards).tars() if e.path.startswith(f"data/{split}-")]
+    files = [shards / metadata_path(name) for name in sorted(names)]
+    try:
+        tables = [pq.read_table(file, columns=_COLUMNS) for file in files]
+        table = pa.concat_tables(tables) if tables else None
+    except (OSError, pa.ArrowException) as error:
+        raise WorkError(
+            f"{shards / 'metadata'}: cannot be read ({error}); run `lostfound verify {shards}`"
+        ) from None
+    if table is None or table.num_rows == 0:
+        raise UsageError(f"{shards}: the {split} split is empty; select more samples")
+    samples = _samples(shards, table)
+    _check_classes(shards, samples, labels)
+    return samples
+
+
+def _samples(shards: Path, table: Any) -> Samples:
+    for name in set(_COLUMNS) - {"lat", "lon"}:
+        if table[name].null_count:
+            raise WorkError(f"{shards}: column {name} of the metadata has nulls; build again")
+    tars, tar = np.unique(np.array(table["tar"].to_pylist(), dtype=str), return_inverse=True)
+    return Samples(
+        keys=table["key"].to_pylist(),
+        tars=[_tar_path(shards, str(name)) for name in tars],
+        tar=tar.astype(np.int64),
+        offset=table["tar_offset"].to_numpy().astype(np.int64),
+        size=table["tar_size"].to_numpy().astype(np.int64),
+        lat=table["lat"].to_numpy().astype(np.float64),
+        lon=table["lon"].to_numpy().astype(np.float64),
+        country=table["country_index"].to_numpy().astype(np.int64),
+        region=table["region_index"].to_numpy().astype(np.int64),
+    )
+
+
+def _tar_path(shards: Path, name: str) -> Path:
+    path = inside(shards, name)
+    if path is None or not path.is_file():
+        raise WorkError(f"{shards}: shard {name!r} is missing; run `lostfound verify {shards}`")
+    return path
+
+
+def _check_classes(shards: Path, samples: Samples, labels: Labels) -> None:
+    for name, column, size in (
+        ("country_index", samples.country, len(labels.countries)),
+        ("region_index", samples.region, len(labels.regions)),
+    ):
+        if column.min() < -1 or column.max() >= size:
+            raise WorkError(f"{shards}: a {name} is outside the {size} classes of labels.json")

@@ -1,0 +1,93 @@
+"""Pixels: decoding and the one deterministic resize that evaluation and prediction share.
+
+Images are (height, width, 3) uint8 arrays in RGB order.
+"""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from shards.errors import WorkError
+
+Pixels = NDArray[Any]
+
+MAX_FILE_BYTES = 64 << 20
+MAX_PIXELS = 120_000_000
+_JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+
+
+def decode(data: bytes) -> Pixels:
+    """Decodes an image of our own shards. Raises ValueError when it is not whole."""
+    if data.startswith(_JPEG_START) and not data.rstrip(b"\0").endswith(_JPEG_END):
+        raise ValueError("the JPEG is truncated")
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+    except cv2.error as error:
+        raise ValueError(f"not an image ({error.err})") from None
+    if image is None:
+        raise ValueError("not an image")
+    return image
+
+
+def read_image(path: Path) -> Pixels:
+    """Any photograph from disk: EXIF orientation applied, grey and alpha become RGB.
+
+    Raises WorkError with one line when it is missing, too large, or not a whole image. Transparent
+    pixels become black.
+    """
+    from PIL import Image, ImageOps
+
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise WorkError(f"{path}: larger than {MAX_FILE_BYTES >> 20} MiB; resize it first")
+        with Image.open(io.BytesIO(path.read_bytes())) as opened:
+            if opened.width * opened.height > MAX_PIXELS:
+                raise WorkError(f"{path}: more than {MAX_PIXELS // 10**6} megapixels; resize it")
+            return np.array(_to_rgb(ImageOps.exif_transpose(opened)))
+    except FileNotFoundError:
+        raise WorkError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise WorkError(f"{path}: a directory; name the images in it") from None
+    except WorkError:
+        raise
+    except Exception as error:  # Pillow's decoders raise many kinds of errors for damaged files
+        raise WorkError(f"{path}: not a readable image ({error})") from None
+
+
+def fit(image: Pixels, width: int, height: int) -> Pixels:
+    """The largest centred crop of the wanted aspect ratio, resized by area averaging."""
+    rows, columns = image.shape[:2]
+    crop_width = min(columns, max(1, round(rows * width / height)))
+    crop_height = min(rows, max(1, round(columns * height / width)))
+    top, left = (rows - crop_height) // 2, (columns - crop_width) // 2
+    return resize(image[top : top + crop_height, left : left + crop_width], width, height)
+
+
+def resize(image: Pixels, width: int, height: int) -> Pixels:
+    """Area averaging when shrinking, bilinear when enlarging."""
+    if image.shape[:2] == (height, width):
+        return np.ascontiguousarray(image)
+    shrinks = image.shape[0] >= height and image.shape[1] >= width
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    resized: Pixels = cv2.resize(image, (width, height), interpolation=how)
+    return resized
+
+
+def _to_rgb(image: Any) -> Any:
+    from PIL import Image
+
+    if image.mode.startswith("I") or image.mode == "F":
+        # 16-bit grey: Pillow would clip it at 255.
+        values = np.asarray(image, dtype=np.float64)
+        return Image.fromarray((values / max(values.max(), 1.0) * 255).astype(np.uint8)).convert(
+            "RGB"
+        )
+    if "A" in image.mode or "transparency" in image.info:
+        image = image.convert("RGBA")
+        black = Image.new("RGBA", image.size, (0, 0, 0, 255))
+        return Image.alpha_composite(black, image).convert("RGB")
+    return image.convert("RGB")

@@ -1,0 +1,189 @@
+"""The one deployable file: safetensors with the weights and all that is needed to use them.
+
+Loading it reads numbers and JSON; nothing in it is ever executed. The description carries a
+SHA-256 over itself and the tensors, so a damaged or edited file is refused.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from torch import Tensor
+
+from shards.atomic import atomic_path
+from shards.errors import UsageError, WorkError
+from shards.labels import Labels
+from training.config import Config
+from training.decode import Decoder
+from training.models import COORDINATES_SIZE, GeoModel, build_model
+
+MODEL_NAME = "model.safetensors"
+FORMAT: Literal["lostfound-model"] = "lostfound-model"
+FORMAT_VERSION = 1
+LICENCE = "Apache-2.0"
+_DESCRIPTION, _DIGEST = "description", "sha256"
+_CENTRES, _MIDPOINTS = "labels.country_centres", "labels.region_midpoints"
+_MODEL = "model."
+
+
+class Preprocessing(BaseModel):
+    """How a photograph becomes the network's input; the normalisation is inside the network."""
+
+    model_config = ConfigDict(frozen=True)
+
+    width: int = Field(ge=1, le=4096)
+    height: int = Field(ge=1, le=4096)
+    crop: Literal["centre"] = "centre"
+    resize: Literal["area"] = "area"
+    colour: Literal["rgb"] = "rgb"
+
+
+class Description(BaseModel):
+    """What the file says about itself."""
+
+    model_config = ConfigDict(frozen=True)
+
+    format: Literal["lostfound-model"] = FORMAT
+    format_version: int = FORMAT_VERSION
+    network: str
+    heads: list[Literal["country", "region", "coordinates"]]
+    position: Literal["country", "region", "coordinates"]
+    preprocessing: Preprocessing
+    labels: Labels
+    config: dict[str, Any]
+    data_sha256: str
+    """Of the manifest of the training shards."""
+    training: dict[str, Any]
+    """Steps, epoch and validation figures of these weights."""
+    licence: str = LICENCE
+    code_version: str
+
+    def head_sizes(self) -> dict[str, int]:
+        return head_sizes(self.heads, self.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedModel:
+    description: Description
+    network: GeoModel
+    """In evaluation mode, on the CPU."""
+    decoder: Decoder
+
+
+def head_sizes(heads: list[Any], labels: Labels) -> dict[str, int]:
+    """Outputs of each head."""
+    sizes = {
+        "country": len(labels.countries),
+        "region": len(labels.regions),
+        "coordinates": COORDINATES_SIZE,
+    }
+    return {name: sizes[name] for name in heads}
+
+
+def describe(
+    config: Config, labels: Labels, data_sha256: str, training: dict[str, Any], code_version: str
+) -> Description:
+    return Description.model_validate(
+        {
+            "network": config.network,
+            "heads": config.heads.names(),
+            "position": config.position,
+            "preprocessing": {"width": config.image.width, "height": config.image.height},
+            "labels": labels,
+            "config": config.model_dump(mode="json", exclude={"job"}),
+            "data_sha256": data_sha256,
+            "training": training,
+            "code_version": code_version,
+        }
+    )
+
+
+def write_model(
+    path: Path, description: Description, state: Mapping[str, Tensor], decoder: Decoder
+) -> None:
+    """Writes the file atomically. `state`: the state dictionary of the `GeoModel`."""
+    from safetensors.torch import save_file
+
+    tensors = {_MODEL + name: t.detach().cpu().contiguous() for name, t in state.items()}
+    tensors[_CENTRES] = torch.from_numpy(decoder.country_centres.copy())
+    tensors[_MIDPOINTS] = torch.from_numpy(decoder.region_midpoints.copy())
+    text = json.dumps(description.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+    metadata = {_DESCRIPTION: text, _DIGEST: _digest(text, tensors), "format": "pt"}
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata)
+
+
+def read_model_file(path: Path) -> tuple[Description, dict[str, Tensor]]:
+    """Description and tensors of a model file, checked against its own hash.
+
+    Raises UsageError when there is no such file, WorkError when it is not one of ours, is of a
+    newer format, or was damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise UsageError(f"{path}: no such model file; `lostfound train` writes one")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            if _DESCRIPTION not in metadata or _DIGEST not in metadata:
+                raise WorkError(f"{path}: a safetensors file, but not a model of lostfound")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise WorkError(f"{path}: not a model file ({error}); copy or train it again") from None
+    if _digest(metadata[_DESCRIPTION], tensors) != metadata[_DIGEST]:
+        raise WorkError(f"{path}: its content does not match its hash; copy or train it again")
+    try:
+        description = Description.model_validate_json(metadata[_DESCRIPTION])
+    except ValidationError as error:
+        problem = error.errors()[0]
+        place = ".".join(map(str, problem["loc"]))
+        raise WorkError(f"{path}: cannot be understood: {place}: {problem['msg']}") from None
+    if description.format_version > FORMAT_VERSION:
+        raise UsageError(f"{path}: format version {description.format_version}; update lostfound")
+    return description, tensors
+
+
+def load_model(path: Path) -> TrainedModel:
+    """The model, ready to predict. `path`: a model file, or a run directory that holds one."""
+    path = model_path(path)
+    description, tensors = read_model_file(path)
+    try:
+        network = build_model(description.network, description.head_sizes())
+        network.load_state_dict(
+            {n.removeprefix(_MODEL): t for n, t in tensors.items() if n.startswith(_MODEL)}
+        )
+        decoder = Decoder(
+            description.labels,
+            tensors[_CENTRES].numpy().astype(np.float64),
+            tensors[_MIDPOINTS].numpy().astype(np.float64),
+            description.position,
+        )
+    except (RuntimeError, KeyError, UsageError) as error:
+        reason = str(error).splitlines()[0]
+        raise WorkError(f"{path}: weights and description differ ({reason})") from None
+    return TrainedModel(description, network.eval(), decoder)
+
+
+def model_path(path: Path) -> Path:
+    """The model file of a run directory, or `path` itself."""
+    if not path.is_dir():
+        return path
+    if not (path / MODEL_NAME).is_file():
+        raise UsageError(f"{path}: holds no {MODEL_NAME}; run `lostfound train` to its end")
+    return path / MODEL_NAME
+
+
+def _digest(text: str, tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"\0{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
+        digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()

@@ -1,0 +1,35 @@
+"""One process among those that train together, and sums over all of them."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """Rank 0 of 1 is training without a process group."""
+
+    rank: int = 0
+    world_size: int = 1
+    device: torch.device = CPU
+
+    @property
+    def is_first(self) -> bool:
+        """The one that writes files."""
+        return self.rank == 0
+
+    def sum(self, values: Tensor) -> Tensor:
+        """The sum of `values` over all processes, in each of them; of the same shape in all."""
+        if self.world_size == 1:
+            return values
+        total = values.to(self.device, copy=True)
+        dist.all_reduce(total)
+        return total.to(values.device)
+
+
+def local_device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
