@@ -42,7 +42,7 @@ def _run(words: list[str]) -> int:
     except (typer.Abort, KeyboardInterrupt):
         return _fail("stopped; run the same command again to continue", 130)
     except typer.TyperException as error:
-        return _fail(f"{error}; see `lostfound --help`", 2)
+        return _fail(f"{error.format_message().rstrip('.')}; see `lostfound --help`", 2)
     except LostFoundError as error:
         if "--debug" in words:
             raise

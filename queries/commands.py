@@ -5,12 +5,112 @@ from pathlib import Path
 
 import typer
 
-from shards.console import print_summary
+from queries.choices import Format, SplitBy, SplitMethod
+from shards.console import print_line, print_summary
+from shards.errors import UsageError
+from shards.layout import DatasetLayout
+
+DATASET = typer.Argument(..., help="The dataset directory.", show_default=False)
 
 
 def register(app: typer.Typer) -> None:
     """Adds this stage's verbs to the `lostfound` command."""
+    app.command("query")(query)
     app.command("quotas")(quotas)
+    app.command("select")(select)
+
+
+def query(
+    dataset: Path = DATASET,
+    sql: str | None = typer.Argument(None, help="One SQL statement.", show_default=False),
+    file: Path | None = typer.Option(None, "--file", help="Read the statement from a file."),
+    name: str | None = typer.Option(
+        None, "--name", help="A saved question: country_counts, rejections, …; `list` names all."
+    ),
+    form: Format | None = typer.Option(
+        None, "--format", help="Default: by the name of --out, else table."
+    ),
+    out: Path | None = typer.Option(None, "--out", help="Write to this file instead of stdout."),
+    unsafe: bool = typer.Option(
+        False,
+        "--unsafe",
+        help="Lift the lock: write, open any file, load extensions.",
+    ),
+) -> None:
+    """Asks the dataset in SQL (DuckDB).
+
+    The views are captures (every row), samples (the kept ones), selections and shards. Only
+    statements that read are allowed, and only the dataset's own files can be opened.
+    """
+    from queries import query as questions
+    from queries.render import render
+
+    if name == "list":
+        print_summary("Saved queries", questions.saved_queries(), as_json=False)
+        return
+    statement = questions.statement(sql, file, name)
+    layout = DatasetLayout.existing(dataset)
+    rows = questions.run_query(layout, statement, unsafe=unsafe)
+    render(rows, form, out)
+
+
+def select(
+    dataset: Path = DATASET,
+    name: str = typer.Option("default", help="The name of the selection."),
+    where: str = typer.Option("", help="An SQL condition over the columns of `samples`."),
+    like: Path | None = typer.Option(
+        None, help="Follow this distribution: JSON object or CSV country,count."
+    ),
+    min_share: str = typer.Option("0", help="With --like: least share of a core country, 0 to 1."),
+    slack: str | None = typer.Option(
+        None, help="With --like: let scarcer countries join down to this part of the scale."
+    ),
+    split: SplitMethod = typer.Option(SplitMethod.RANDOM, help="70 % train, 20 % validation."),
+    split_by: SplitBy = typer.Option(
+        SplitBy.GROUP,
+        help="Never divide a game or sequence between splits (group), or hash each key alone.",
+    ),
+    limit: int | None = typer.Option(None, min=1, help="At most so many samples."),
+    seed: int = typer.Option(0, help="Another seed, another sample and another split."),
+    as_json: bool = typer.Option(False, "--json", help="The whole selection.json on stdout."),
+) -> None:
+    """Chooses samples for a dataset and divides them into train, validation and test."""
+    from queries.counts import read_counts
+    from queries.mapping import parse_share
+    from queries.select import Options
+    from queries.select import select as make_selection
+
+    del split  # one method so far
+    if like is None and (slack is not None or min_share != "0"):
+        raise UsageError("--min-share and --slack belong to --like COUNTS; give it too")
+    options = Options(
+        where=where,
+        like=None if like is None else read_counts(like),
+        min_share=parse_share(min_share, "--min-share"),
+        slack=None if slack is None else parse_share(slack, "--slack"),
+        split_by=split_by,
+        limit=limit,
+        seed=seed,
+    )
+    summary = make_selection(DatasetLayout.existing(dataset), name, options)
+    if as_json:
+        print_summary("Selection", summary, as_json=True)
+        return
+    mapping = summary["mapping"] or {}
+    shown = {
+        "samples": sum(summary["counts"].values()),
+        **summary["counts"],
+        "countries": summary["countries"],
+        **({"missing": mapping["missing"], "left_out": mapping["left_out"]} if mapping else {}),
+        "written": str(dataset / "selections" / name),
+    }
+    print_summary(f"Selection {name}", shown, as_json=False)
+    empty = [split for split, count in summary["counts"].items() if not count]
+    if empty:
+        print_line(
+            f"note: no samples for {' and '.join(empty)}: too few groups;"
+            " --split-by key divides groups"
+        )
 
 
 def quotas(
