@@ -4,6 +4,7 @@ The frontier is only a queue. Which captures exist is the ledgers' knowledge, an
 captures are all committed is done whatever stands here.
 """
 
+import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -93,7 +94,7 @@ class Frontier(Protocol):
     def claim(self, item: str, task_id: str) -> bool:
         """Makes `item` the task's own; False when another task has it or the task has another."""
 
-    def done(self, task_id: str) -> None: ...
+    def done(self, task_id: str, detail: str = "") -> None: ...
 
     def failed(self, task_id: str, reason: FailReason, detail: str = "") -> None: ...
 
@@ -146,9 +147,20 @@ class SqliteFrontier:
                 ((task_id,) for task_id in task_ids),
             )
 
-    def begin_run(self) -> None:
-        """No worker of an earlier run lives: its leases end, and failed tasks get a new chance."""
+    def begin_run(self, wanted: Iterable[str]) -> None:
+        """Prepares a run of the `wanted` tasks while no worker lives.
+
+        Leases of an earlier run end, failed tasks get a new chance, tasks that are missing are
+        added, and those that are neither wanted nor begun are dropped.
+        """
+        self.add(wanted := list(wanted))
         with self._transaction():
+            self._db.execute(
+                "DELETE FROM tasks WHERE state <> 'done'"
+                " AND id NOT IN (SELECT task_id FROM claims)"
+                " AND id NOT IN (SELECT value FROM json_each(?))",
+                (json.dumps(wanted),),
+            )
             self._db.execute(
                 "UPDATE tasks SET state = 'pending', attempts = 0, owner = '', not_before = 0,"
                 " reason = '', detail = '' WHERE state IN ('leased', 'failed')"
@@ -183,6 +195,15 @@ class SqliteFrontier:
             (FailReason.LEASE_EXPIRED, self.max_attempts, now),
         )
 
+    def release(self, task_id: str) -> None:
+        """Pending again, as if this lease had never been."""
+        with self._transaction():
+            self._db.execute(
+                "UPDATE tasks SET state = 'pending', owner = '', attempts = attempts - 1"
+                " WHERE id = ? AND state = 'leased'",
+                (task_id,),
+            )
+
     def release_owner(self, owner: str) -> None:
         """Returns the leases of a worker that is known to be dead."""
         with self._transaction():
@@ -216,8 +237,8 @@ class SqliteFrontier:
         with self._transaction():
             return dict(self._db.execute("SELECT item, task_id FROM claims"))
 
-    def done(self, task_id: str) -> None:
-        self._finish(task_id, TaskState.DONE, "", "")
+    def done(self, task_id: str, detail: str = "") -> None:
+        self._finish(task_id, TaskState.DONE, "", detail)
 
     def failed(self, task_id: str, reason: FailReason, detail: str = "") -> None:
         self._finish(task_id, TaskState.FAILED, reason, detail)
@@ -257,6 +278,15 @@ class SqliteFrontier:
                 self._db.execute(
                     "SELECT reason, count(*) FROM tasks WHERE state = 'failed'"
                     " GROUP BY reason ORDER BY reason"
+                )
+            )
+
+    def details(self) -> dict[str, str]:
+        """For each reason of a failed task, what one of them said."""
+        with self._transaction():
+            return dict(
+                self._db.execute(
+                    "SELECT reason, max(detail) FROM tasks WHERE state = 'failed' GROUP BY reason"
                 )
             )
 

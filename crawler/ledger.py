@@ -110,6 +110,16 @@ class Ledger:
             found = self._db.execute("SELECT key FROM captures WHERE task_id = ?", (task_id,))
             return {key for (key,) in found}
 
+    def tasks(self) -> dict[str, int]:
+        """Committed captures by task; 0 for a task that only holds a picture."""
+        query = (
+            "SELECT task_id, count(*) FROM captures GROUP BY task_id UNION ALL"
+            " SELECT DISTINCT task_id, 0 FROM held"
+            " WHERE task_id NOT IN (SELECT task_id FROM captures)"
+        )
+        with _explained(self.path):
+            return dict(self._db.execute(query))
+
     def last_segment(self) -> SegmentRow | None:
         row = self._one("SELECT * FROM segments ORDER BY number DESC LIMIT 1")
         return SegmentRow(row[0], row[1], bool(row[2])) if row else None

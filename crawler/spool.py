@@ -8,7 +8,9 @@ import fcntl
 import hashlib
 import os
 import re
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -21,6 +23,11 @@ from shards.segment import IMAGE_EXTENSIONS, OPEN_SUFFIX, SegmentWriter, segment
 from shards.tar import END_OF_ARCHIVE, member_size
 
 SEGMENT_BYTES = 256 << 20
+LOCK_PAUSE = 0.2
+
+
+class BusyError(UsageError):
+    """Another living process owns the lock."""
 
 
 class Spool:
@@ -35,11 +42,12 @@ class Spool:
             raise UsageError(f"writer {writer!r}: use 1 to 64 letters, digits, '_' and '-'")
         self.directory = directory
         self.writer = writer
+        self.path = directory / f"{writer}{SUFFIX}"
         self.segment_bytes = segment_bytes
         directory.mkdir(parents=True, exist_ok=True)
-        self._lock = _lock(directory / f"{writer}.lock")
+        self._lock = _take_lock(directory / f"{writer}.lock")
         try:
-            self.ledger = Ledger(directory / f"{writer}{SUFFIX}")
+            self.ledger = Ledger(self.path)
             try:
                 self._segment: SegmentWriter | None = None
                 self._number = 0
@@ -193,14 +201,43 @@ def _check(key: str, extension: str) -> None:
         raise ValueError(f"{extension!r} is not one of {sorted(IMAGE_EXTENSIONS)}")
 
 
-def _lock(path: Path) -> int:
+def writers(directory: Path) -> list[str]:
+    """The names of all writers that ever wrote here."""
+    return sorted(path.name.removesuffix(SUFFIX) for path in directory.glob(f"*{SUFFIX}"))
+
+
+def open_spool(
+    directory: Path, writer: str, *, segment_bytes: int = SEGMENT_BYTES, patience: float = 20
+) -> Spool:
+    """A spool whose last owner may still be dying: waits for its lock up to `patience` seconds."""
+    ends_at = time.monotonic() + patience
+    while True:
+        try:
+            return Spool(directory, writer, segment_bytes=segment_bytes)
+        except BusyError:
+            if time.monotonic() >= ends_at:
+                raise
+            time.sleep(LOCK_PAUSE)
+
+
+@contextmanager
+def exclusive_lock(path: Path) -> Iterator[None]:
+    """Holds the lock file `path`. Raises BusyError when another process has it."""
+    descriptor = _take_lock(path)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _take_lock(path: Path) -> int:
     """An exclusive lock that ends with this process, however it ends."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(descriptor)
-        raise UsageError(
+        raise BusyError(
             f"{path}: another process is writing here; wait for it to end, or stop it"
         ) from None
     return descriptor

@@ -1,6 +1,7 @@
 """The game's verbs on a Playwright page. Every wait has an end, and none is a fixed pause."""
 
 import asyncio
+import base64
 import hashlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -32,6 +33,8 @@ class PageDriver:
     def __init__(self, page: Page, site: Site) -> None:
         self.page = page
         self.site = site
+        self.cookies_changed = False
+        """An account was signed in, or a consent given."""
         self._in_flight = 0
         self._devtools: Any = None
         self._crashed = False
@@ -59,12 +62,14 @@ class PageDriver:
 
     async def accept_consent(self, seconds: float) -> None:
         await self._click(self.site.accept, seconds)
+        self.cookies_changed = True
 
     async def sign_in(self, account: Account, seconds: float) -> None:
         async with self._bounded(seconds):
             await self.page.fill(self.site.email_field, account.email, timeout=1000 * seconds)
             await self.page.fill(self.site.password_field, account.password, timeout=1000 * seconds)
         await self._click((self.site.log_in,), seconds)
+        self.cookies_changed = True
 
     async def open_lobby(self, seconds: float) -> None:
         await self._open(self.site.lobby_url(), seconds)
@@ -123,8 +128,6 @@ class PageDriver:
 
     async def _screenshot(self, box: dict[str, float]) -> bytes:
         """A clip of the window. By the protocol itself: Playwright's own waits for fonts first."""
-        import base64
-
         if self._devtools is None:
             self._devtools = await self.page.context.new_cdp_session(self.page)
         clip = {name: box[name] for name in ("x", "y", "width", "height")}

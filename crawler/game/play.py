@@ -133,9 +133,13 @@ async def play(
     rounds: int,
     game: str = "",
     limits: Limits | None = None,
+    pause: float = 0,
 ) -> Outcome:
-    """Plays one game on a page that shows the lobby: `game` if given, else another or a new one."""
-    state = _Play(driver, clock, sink, account, rounds, limits or Limits())
+    """Plays one game on a page that shows the lobby: `game` if given, else another or a new one.
+
+    `pause` seconds pass before each photograph, out of politeness.
+    """
+    state = _Play(driver, clock, sink, account, rounds, limits or Limits(), pause)
     reason, detail = None, ""
     try:
         await state.run(game)
@@ -165,6 +169,7 @@ class _Play:
         account: Account,
         rounds: int,
         limits: Limits,
+        pause: float,
     ) -> None:
         self.driver = driver
         self.clock = clock
@@ -172,6 +177,7 @@ class _Play:
         self.account = account
         self.numbers = range(1, rounds + 1)
         self.limits = limits
+        self.pause = pause
         self.game = ""
         self.doing = ""
         self.reason = FailReason.UNREACHABLE
@@ -283,6 +289,7 @@ class _Play:
         """Takes and holds the picture. One that stays covered is kept, and says so."""
         if self.sink.committed(self.game, number):
             return
+        await self.clock.sleep(self.pause)
         ends_at = self.clock.monotonic() + self.limits.capture
         while True:
             picture = await self.driver.capture(self.limits.capture)

@@ -6,9 +6,8 @@ Another site is another `Site`; no code depends on the words in here.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 
 class Marker(StrEnum):
@@ -90,12 +89,14 @@ class Site:
     """CSS pixels: wide enough that nothing overlaps the photograph (1280 by 720) in its middle."""
     rest: tuple[int, int] = (2, 360)
     """Where the mouse waits while a photograph is taken."""
+    hosts: tuple[str, ...] = ()
+    """Hosts beside the site's own that its pages may load from; all others are refused."""
+    round_pause: float = 0
+    """Seconds to wait before each round, for a site that is not ours."""
     lobby_path: str = "/"
     game_path: str = "/game/{game}"
     results_path: str = "/results/{game}"
-    conditions: Mapping[Marker, Condition] = field(
-        default_factory=lambda: MappingProxyType(_CONDITIONS)
-    )
+    conditions: Mapping[Marker, Condition] = field(default_factory=lambda: dict(_CONDITIONS))
     accept: tuple[Element, ...] = (
         Element("#onetrust-consent-sdk button", "Accept"),
         Element("#snigel-cmp-framework button", "Accept"),
@@ -125,6 +126,9 @@ class Site:
     license: str = "CC0-1.0"
     license_url: str = "https://creativecommons.org/publicdomain/zero/1.0/"
     attribution: str = "Lost & Found playground"
+
+    def allowed_hosts(self) -> tuple[str, ...]:
+        return (urlsplit(self.base_url).hostname or "", *self.hosts)
 
     def lobby_url(self) -> str:
         return urljoin(self.base_url, self.lobby_path)

@@ -1,0 +1,163 @@
+"""From a game's rounds to captures in the spool: keys, provenance, and what was held before."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+from crawler.frontier import SqliteFrontier
+from crawler.game.pages import parse_map_link
+from crawler.game.play import Picture
+from crawler.game.site import Site
+from crawler.ledger import SUFFIX, Held, Ledger
+from crawler.spool import Spool
+from shards.capture import Capture, extra_text
+from shards.keys import make_key
+
+
+def round_key(site: Site, game: str, number: int) -> str:
+    return make_key(site.source, game, number)
+
+
+def round_capture(
+    site: Site, game: str, number: int, picture: Picture, link: str, browser: str
+) -> Capture:
+    """The record of one round. Coordinates stay empty when `link` does not tell them."""
+    try:
+        lat, lon = parse_map_link(link)
+    except ValueError:
+        lat = lon = ""
+    return Capture(
+        key=round_key(site, game, number),
+        source=site.source,
+        source_id=f"{game}/{number}",
+        group_id=game,
+        lat=lat,
+        lon=lon,
+        captured_at=picture.captured_at.isoformat(timespec="milliseconds"),
+        license=site.license,
+        license_url=site.license_url,
+        attribution=site.attribution,
+        source_url=site.results_url(game),
+        extra=extra_text(
+            {
+                "browser": browser,
+                "covered": picture.covered,
+                "link": link,
+                "map": site.map_name,
+                "mode": site.mode,
+                "round": number,
+                "settled": picture.settled,
+                "viewport": "{}x{}".format(*site.viewport),
+            }
+        ),
+    )
+
+
+class GameSink:
+    """`Sink` for one task: claims in the frontier, pictures and captures in a worker's spool.
+
+    A game that another writer began (this run has fewer workers, or they lease in another order)
+    is continued here: what that writer committed or holds is read from its ledger.
+    """
+
+    def __init__(
+        self, site: Site, spool: Spool, frontier: SqliteFrontier, task_id: str, browser: str
+    ) -> None:
+        self._site = site
+        self._spool = spool
+        self._frontier = frontier
+        self._task_id = task_id
+        self._browser = browser
+        self._elsewhere: dict[str, set[str]] = {}
+
+    def claim(self, game: str) -> bool:
+        return self._frontier.claim(game, self._task_id)
+
+    def committed(self, game: str, number: int) -> bool:
+        key = round_key(self._site, game, number)
+        return key in self._spool or key in self._committed_elsewhere(game)
+
+    def hold(self, game: str, number: int, picture: Picture) -> None:
+        details = {
+            "captured_at": picture.captured_at.isoformat(),
+            "covered": picture.covered,
+            "settled": picture.settled,
+        }
+        self._spool.hold(
+            round_key(self._site, game, number),
+            picture.image,
+            picture.extension,
+            task_id=ledger_task(self._task_id, game),
+            details=json.dumps(details, sort_keys=True),
+        )
+
+    def held(self, game: str, number: int) -> Picture | None:
+        key = round_key(self._site, game, number)
+        held = self._spool.held(key) or self._held_elsewhere(key)
+        if held is None:
+            return None
+        details = json.loads(held.details)
+        taken = datetime.fromisoformat(details.pop("captured_at"))
+        return Picture(held.image, held.extension, taken, **details)
+
+    def commit(self, game: str, number: int, picture: Picture, link: str) -> None:
+        capture = round_capture(self._site, game, number, picture, link, self._browser)
+        task = ledger_task(self._task_id, game)
+        self._spool.add(capture, picture.image, picture.extension, task_id=task)
+
+    def _committed_elsewhere(self, game: str) -> set[str]:
+        """Asked once for each game: nobody else works on it while this task is leased."""
+        if game not in self._elsewhere:
+            task = ledger_task(self._task_id, game)
+            keys: set[str] = set()
+            for path in self._other_ledgers():
+                with closing(Ledger(path)) as ledger:
+                    keys |= ledger.keys_of_task(task)
+            self._elsewhere[game] = keys
+        return self._elsewhere[game]
+
+    def _held_elsewhere(self, key: str) -> Held | None:
+        for path in self._other_ledgers():
+            with closing(Ledger(path)) as ledger:
+                if held := ledger.held(key):
+                    return held
+        return None
+
+    def _other_ledgers(self) -> Iterable[Path]:
+        return (path for path in ledger_paths(self._spool.directory) if path != self._spool.path)
+
+
+def ledger_paths(directory: Path) -> list[Path]:
+    return sorted(directory.glob(f"*{SUFFIX}"))
+
+
+def ledger_task(task_id: str, game: str) -> str:
+    """What a ledger's rows say of their task: enough to restore a frontier that was lost."""
+    return f"{task_id}:{game}"
+
+
+def reconcile(directory: Path, frontier: SqliteFrontier, rounds: int) -> None:
+    """Teaches the frontier what the ledgers know: claims, and games whose rounds are all there."""
+    committed: Counter[str] = Counter()
+    for path in ledger_paths(directory):
+        with closing(Ledger(path)) as ledger:
+            committed.update(ledger.tasks())
+    for task, count in sorted(committed.items()):
+        task_id, _, game = task.partition(":")
+        if not game:
+            continue
+        frontier.add([task_id])
+        if frontier.claim(game, task_id) and count >= rounds:
+            frontier.done(task_id)
+
+
+def count_captures(directory: Path) -> int:
+    """Committed captures of all writers in `directory`."""
+    total = 0
+    for path in ledger_paths(directory):
+        with closing(Ledger(path)) as ledger:
+            total += len(ledger)
+    return total
