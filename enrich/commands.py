@@ -1,7 +1,49 @@
 """The command line of this stage: arguments in, one core function called, result printed."""
 
+from pathlib import Path
+
 import typer
+
+from shards.console import print_line, print_summary
+from shards.errors import WorkError
+from shards.fanout import default_workers
+from shards.layout import DatasetLayout
 
 
 def register(app: typer.Typer) -> None:
     """Adds this stage's verbs to the `lostfound` command."""
+    app.command()(enrich)
+
+
+def enrich(
+    dataset: Path = typer.Argument(help="Dataset directory."),
+    size: str = typer.Option("320x180", help="Working size, WIDTHxHEIGHT in pixels."),
+    min_rgb_variance: float = typer.Option(
+        300.0, help="Keep photographs whose largest colour-channel variance is above this."
+    ),
+    min_laplacian_variance: float = typer.Option(
+        30.0, help="Keep photographs whose variance of the Laplacian is above this."
+    ),
+    workers: int = typer.Option(0, min=0, help="Parallel tasks; 0 for as many as there are cores."),
+    force: bool = typer.Option(False, "--force", help="Do finished segments again."),
+    as_json: bool = typer.Option(False, "--json", help="Print the summary as JSON."),
+) -> None:
+    """Filter, resize, geocode, hash and deduplicate everything under DATASET/raw."""
+    layout = DatasetLayout.existing(dataset)
+    from enrich.options import EnrichOptions, parse_size
+    from enrich.run import enrich_dataset
+
+    width, height = parse_size(size)
+    options = EnrichOptions(
+        width=width,
+        height=height,
+        min_rgb_variance=min_rgb_variance,
+        min_laplacian_variance=min_laplacian_variance,
+    )
+    settings = ", ".join(f"{name}={value}" for name, value in options.to_json().items())
+    print_line(f"enrich {dataset}: {settings}")
+    summary = enrich_dataset(layout, options, workers=workers or default_workers(), force=force)
+    print_summary(f"enrich {dataset}", summary.to_json(), as_json=as_json)
+    if summary.failures:
+        count = len(summary.failures)
+        raise WorkError(f"{count} segments could not be read, the others are done; see above")

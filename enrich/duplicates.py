@@ -1,0 +1,119 @@
+"""Duplicates among the kept rows of a whole dataset, found by SQL.
+
+Three rules, each over what the ones before it left: the same key, the same captured bytes, exactly
+the same coordinates. Of each group the smallest (key, sha256, raw_segment, raw_offset) stays.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from shards.atomic import atomic_path
+from shards.layout import DatasetLayout
+from shards.schema import DUPLICATES_SCHEMA, Reason
+
+RULES = (
+    (Reason.DUPLICATE_KEY, "key", "true"),
+    (Reason.DUPLICATE_BYTES, "sha256", "sha256 IS NOT NULL"),
+    (Reason.DUPLICATE_POSITION, "lat, lon", "lat IS NOT NULL AND lon IS NOT NULL"),
+)
+"""Reason, the columns that must be equal, and which rows the rule looks at."""
+
+_IDENTITY = "struct_pack(key, sha256, raw_segment, raw_offset)"
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureCounts:
+    """A whole dataset: `captures` = `kept` + the sum of `rejected`."""
+
+    captures: int
+    kept: int
+    rejected: dict[str, int]
+    countries: int
+    """Among the kept."""
+
+
+def find_duplicates(layout: DatasetLayout) -> None:
+    """Writes `catalog/duplicates.parquet` from the rows of all parts."""
+    parts = [str(path) for path in layout.parts()]
+    with duckdb.connect() as connection, atomic_path(layout.duplicates) as temporary:
+        connection.execute(f"SET temp_directory = '{_quoted(temporary)}-spill'")
+        connection.execute(
+            "CREATE TEMP TABLE remaining AS"
+            " SELECT key, sha256, raw_segment, raw_offset, lat, lon"
+            " FROM read_parquet($parts) WHERE status = 'kept'",
+            {"parts": parts},
+        )
+        connection.execute(
+            "CREATE TEMP TABLE duplicates (raw_segment VARCHAR, raw_offset BIGINT,"
+            " key VARCHAR, reason VARCHAR, duplicate_of VARCHAR)"
+        )
+        for reason, columns, condition in RULES:
+            _apply(connection, reason, columns, condition)
+        rows = connection.table("duplicates").select(*DUPLICATES_SCHEMA.names)
+        ordered = rows.order("raw_segment, raw_offset")
+        ordered.write_parquet(str(temporary), compression="zstd")
+
+
+def count_captures(layout: DatasetLayout) -> CaptureCounts:
+    """Counts all captures by their final status: the parts' rows with the duplicates applied."""
+    files = {
+        "parts": [str(path) for path in layout.parts()],
+        "duplicates": str(layout.duplicates),
+    }
+    final = (
+        " FROM read_parquet($parts) AS part LEFT JOIN read_parquet($duplicates) AS duplicate"
+        " USING (raw_segment, raw_offset)"
+    )
+    kept_rows = " WHERE part.status = 'kept' AND duplicate.reason IS NULL"
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            "SELECT coalesce(part.reason, duplicate.reason) AS final, count(*)"
+            f" {final} GROUP BY final ORDER BY final",
+            files,
+        ).fetchall()
+        countries = connection.execute(
+            f"SELECT count(DISTINCT part.country_code) {final} {kept_rows}", files
+        ).fetchall()[0][0]
+    by_reason = dict(rows)
+    captures = sum(by_reason.values())
+    kept = by_reason.pop(None, 0)
+    return CaptureCounts(captures, kept, by_reason, countries)
+
+
+def _apply(
+    connection: duckdb.DuckDBPyConnection, reason: Reason, columns: str, condition: str
+) -> None:
+    """Moves the rows that one rule rejects from `remaining` to `duplicates`."""
+    connection.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE found AS
+        WITH repeated AS (
+            SELECT {columns}, min({_IDENTITY}) AS stays
+            FROM remaining WHERE {condition}
+            GROUP BY {columns} HAVING count(*) > 1
+        )
+        SELECT raw_segment, raw_offset, key, stays.key AS duplicate_of
+        FROM remaining JOIN repeated USING ({columns})
+        WHERE {_IDENTITY} <> stays
+        """  # noqa: S608 - all parts are constants of this module
+    )
+    # What earlier duplicates point at may go now; they then point at what stays instead. Keys are
+    # unique by that time, because equal keys went first.
+    connection.execute(
+        "UPDATE duplicates SET duplicate_of = found.duplicate_of FROM found"
+        " WHERE duplicates.duplicate_of = found.key"
+    )
+    connection.execute(
+        "INSERT INTO duplicates BY NAME SELECT *, $reason AS reason FROM found",
+        {"reason": str(reason)},
+    )
+    connection.execute(
+        "DELETE FROM remaining USING found WHERE remaining.raw_segment = found.raw_segment"
+        " AND remaining.raw_offset = found.raw_offset"
+    )
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")

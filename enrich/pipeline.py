@@ -1,0 +1,159 @@
+"""One raw segment in, one enriched part out: the kept images and a row for every capture.
+
+Pure: knows nothing of Ray or the command line. Holds one photograph's pixels at a time. The same
+segment and options give the same bytes. The rows' file is written last, so it marks a whole part.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import cv2
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from enrich.decode import Decoded, Pixels, decode, oversized
+from enrich.filters import Evidence, Filter, default_filters, first_rejection
+from enrich.options import EnrichOptions
+from enrich.places import Place, locate_captures
+from enrich.quality import score
+from enrich.regions import load_region_table
+from enrich.rejection import Rejection
+from enrich.resize import resize
+from enrich.rows import (
+    Row,
+    capture_columns,
+    image_columns,
+    kept_columns,
+    place_columns,
+    rejected_columns,
+)
+from shards.atomic import atomic_file, atomic_path
+from shards.capture import Capture
+from shards.errors import WorkError
+from shards.keys import is_key
+from shards.layout import DatasetLayout
+from shards.schema import METADATA_SCHEMA, Reason, Status
+from shards.segment import RawSample, read_segment
+from shards.tar import END_OF_ARCHIVE, write_member
+
+
+@dataclass(frozen=True, slots=True)
+class PartSummary:
+    """What became of a segment's captures: `captures` = `kept` + the sum of `rejected`."""
+
+    segment: str
+    captures: int
+    kept: int
+    rejected: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The open files of one part and what all its captures share."""
+
+    options: EnrichOptions
+    filters: list[Filter]
+    raw: BinaryIO
+    raw_name: str
+    images: BinaryIO
+    images_name: str
+
+
+def enrich_segment(layout: DatasetLayout, segment: Path, options: EnrichOptions) -> PartSummary:
+    """Writes the part of one sealed raw segment, unless it is there already.
+
+    Raises WorkError for a segment that is not a whole tar; nothing is written then.
+    """
+    rows_path = layout.part_rows(segment)
+    if not rows_path.exists():
+        rows = _write_images(layout, segment, options)
+        table = pa.Table.from_pylist(rows, schema=METADATA_SCHEMA)
+        with atomic_path(rows_path) as temporary:
+            pq.write_table(table, temporary, compression="zstd")
+    return summarise_part(layout, segment)
+
+
+def summarise_part(layout: DatasetLayout, segment: Path) -> PartSummary:
+    """Counts the rows of a finished part. Raises WorkError when they do not add up."""
+    table = pq.read_table(layout.part_rows(segment), columns=["status", "reason"])
+    kept = Counter(table["status"].to_pylist())[Status.KEPT]
+    reasons = Counter(reason for reason in table["reason"].to_pylist() if reason is not None)
+    if table.num_rows != kept + reasons.total():
+        raise WorkError(f"{layout.part_rows(segment)}: rows do not add up; delete it, enrich again")
+    rejected = dict(sorted(reasons.items()))
+    return PartSummary(layout.relative(segment), table.num_rows, kept, rejected)
+
+
+def _write_images(layout: DatasetLayout, segment: Path, options: EnrichOptions) -> list[Row]:
+    """Writes the kept images of a segment; one row per capture, in the segment's order."""
+    samples = list(read_segment(segment))
+    captures = [_record(sample, segment.parent.name) for sample in samples]
+    places = locate_captures(captures, load_region_table(), options.limit_km)
+    tar = layout.part_tar(segment)
+    with open(segment, "rb") as raw, atomic_file(tar) as images:
+        part = _Part(
+            options=options,
+            filters=default_filters(options),
+            raw=raw,
+            raw_name=layout.relative(segment),
+            images=images,
+            images_name=layout.relative(tar),
+        )
+        rows = [_enrich(part, *one) for one in zip(samples, captures, places, strict=True)]
+        images.write(END_OF_ARCHIVE)
+    return rows
+
+
+def _enrich(part: _Part, sample: RawSample, capture: Capture, place: Place) -> Row:
+    """One row; the image goes into the part when the capture is kept."""
+    data, decoded = _photograph(part, sample)
+    pixels = scores = None
+    if decoded.pixels is not None:
+        pixels = resize(decoded.pixels, part.options.width, part.options.height)
+        scores = score(pixels)
+    row = capture_columns(sample, capture, part.raw_name)
+    row |= place_columns(place) | image_columns(data, decoded.header, scores)
+    damage = _damage(sample) or decoded.rejection
+    rejection = first_rejection(part.filters, Evidence(damage, scores, place))
+    if rejection is not None:
+        return row | rejected_columns(rejection)
+    assert pixels is not None  # without pixels there is a `damage`
+    return row | _store(part, sample.key, pixels)
+
+
+def _photograph(part: _Part, sample: RawSample) -> tuple[bytes, Decoded]:
+    """The captured bytes, read only when there are not too many, and what they decode to."""
+    if problem := oversized(sample.image_size):
+        return b"", Decoded(None, None, problem)
+    part.raw.seek(sample.image_offset)
+    data = part.raw.read(sample.image_size)
+    return data, decode(data, part.options.width, part.options.height)
+
+
+def _store(part: _Part, key: str, pixels: Pixels) -> Row:
+    quality = [cv2.IMWRITE_JPEG_QUALITY, part.options.jpeg_quality]
+    _, encoded = cv2.imencode(".jpg", pixels, quality)
+    data = encoded.tobytes()
+    offset = write_member(part.images, f"{key}.jpg", data)
+    width, height = part.options.width, part.options.height
+    return kept_columns(width, height, part.images_name, offset, len(data))
+
+
+def _record(sample: RawSample, source: str) -> Capture:
+    """The sample's record, or an empty one in its place when it is damaged."""
+    return sample.capture or Capture(key=sample.key, source=source, source_id="")
+
+
+def _damage(sample: RawSample) -> Rejection | None:
+    """What is wrong with the pair of image and record itself."""
+    problem = sample.problem
+    if sample.capture is not None and sample.capture.key != sample.key:
+        problem = f"the record belongs to {sample.capture.key[:80]!r}"
+    elif not is_key(sample.key):
+        # It would become a file name in the part.
+        problem = "the member's name is not a key"
+    elif not problem and not sample.image_size:
+        problem = "the image member is missing or empty"
+    return Rejection(Reason.UNDECODABLE, problem) if problem else None

@@ -1,0 +1,26 @@
+"""To the working size: the centre crop with the target's aspect, averaged by area."""
+
+import cv2
+import numpy as np
+
+from enrich.decode import Pixels
+
+
+def resize(pixels: Pixels, width: int, height: int) -> Pixels:
+    """`pixels` (h, w, 3) that cover the target, as (height, width, 3). Nothing is stretched."""
+    cropped = centre_crop(pixels, width, height)
+    if cropped.shape[:2] == (height, width):
+        return np.ascontiguousarray(cropped)
+    return np.asarray(cv2.resize(cropped, (width, height), interpolation=cv2.INTER_AREA))
+
+
+def centre_crop(pixels: Pixels, width: int, height: int) -> Pixels:
+    """The largest centred part with the aspect width:height, to the nearest pixel."""
+    rows, columns = pixels.shape[:2]
+    if columns * height > rows * width:
+        keep = (2 * rows * width + height) // (2 * height)  # rounded, in whole numbers
+        left = (columns - keep) // 2
+        return pixels[:, left : left + keep]
+    keep = (2 * columns * height + width) // (2 * width)
+    top = (rows - keep) // 2
+    return pixels[top : top + keep]

@@ -1,0 +1,88 @@
+"""One capture's metadata row, put together from what the other modules found out about it."""
+
+import hashlib
+from dataclasses import asdict
+from typing import Any
+
+from enrich.captured_at import parse_time
+from enrich.countries import country_name
+from enrich.decode import Header
+from enrich.places import Place
+from enrich.quality import Scores
+from enrich.rejection import Rejection
+from shards.capture import Capture
+from shards.schema import METADATA_SCHEMA, Status
+from shards.segment import RawSample
+
+Row = dict[str, Any]
+_EMPTY: Row = dict.fromkeys(METADATA_SCHEMA.names)
+_COPIED = (
+    "source",
+    "source_id",
+    "group_id",
+    "license",
+    "license_url",
+    "attribution",
+    "source_url",
+    "extra",
+)
+
+
+def capture_columns(sample: RawSample, capture: Capture, segment: str) -> Row:
+    """A whole row with what the source said; everything else is None."""
+    return _EMPTY | {
+        "key": clean_text(sample.key),
+        "captured_at": parse_time(capture.captured_at),
+        "raw_segment": segment,
+        "raw_offset": sample.image_offset,
+        "raw_size": sample.image_size,
+        **{name: clean_text(getattr(capture, name)) for name in _COPIED},
+    }
+
+
+def place_columns(place: Place) -> Row:
+    position, code = place.position, place.country_code
+    return {
+        "lat": position.lat if position else None,
+        "lon": position.lon if position else None,
+        "country_code": code,
+        "country_name": country_name(code) if code else None,
+        "country_from": place.country_from,
+        "region_id": place.region_id,
+        "region_name": place.region_name,
+        "region_distance_km": place.region_distance_km,
+    }
+
+
+def image_columns(data: bytes, header: Header | None, scores: Scores | None) -> Row:
+    """What the captured bytes say; the scores are those at the working size."""
+    return {
+        "sha256": hashlib.sha256(data).hexdigest() if data else None,
+        "source_width": header.width if header else None,
+        "source_height": header.height if header else None,
+        **(asdict(scores) if scores else {}),
+    }
+
+
+def kept_columns(width: int, height: int, tar: str, offset: int, size: int) -> Row:
+    return {
+        "status": Status.KEPT,
+        "width": width,
+        "height": height,
+        "tar": tar,
+        "tar_offset": offset,
+        "tar_size": size,
+    }
+
+
+def rejected_columns(rejection: Rejection) -> Row:
+    return {
+        "status": Status.REJECTED,
+        "reason": rejection.reason,
+        "detail": clean_text(rejection.detail),
+    }
+
+
+def clean_text(text: str) -> str:
+    """Text that can be stored: JSON and tar names may smuggle in lone surrogates."""
+    return text.encode("utf-8", "replace").decode("utf-8")

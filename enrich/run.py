@@ -1,0 +1,148 @@
+"""Enriches a whole dataset: one task per raw segment, then the duplicates over all of them."""
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from enrich.duplicates import count_captures, find_duplicates
+from enrich.options import EnrichOptions
+from enrich.pipeline import PartSummary, enrich_segment
+from shards.atomic import remove_temporaries, write_json
+from shards.console import print_line, progress
+from shards.errors import UsageError, WorkError
+from shards.fanout import fan_out
+from shards.layout import DatasetLayout
+
+OPTIONS_FILE = "options.json"
+
+
+@dataclass(frozen=True, slots=True)
+class EnrichSummary:
+    """The dataset after the run; the segment counts and the speed are of this run alone."""
+
+    captures: int
+    kept: int
+    rejected: dict[str, int]
+    """By reason, duplicates included: captures = kept + the sum of these."""
+    countries: int
+    segments_done: int
+    segments_skipped: int
+    failures: list[str]
+    """One line for each segment that is not a whole tar."""
+    images_per_second: float
+
+    def to_json(self) -> dict[str, Any]:
+        segments = {
+            "done": self.segments_done,
+            "skipped": self.segments_skipped,
+            "failed": len(self.failures),
+        }
+        return {
+            "captures": self.captures,
+            "kept": self.kept,
+            "rejected": self.rejected,
+            "countries": self.countries,
+            "segments": segments,
+            "failures": self.failures,
+            "images_per_second": round(self.images_per_second, 1),
+        }
+
+
+def enrich_dataset(
+    layout: DatasetLayout, options: EnrichOptions, *, workers: int, force: bool = False
+) -> EnrichSummary:
+    """Writes every missing part and the duplicates. A damaged segment is a line in `failures`.
+
+    Raises UsageError when there is nothing to enrich, or when parts with other options exist and
+    `force` does not say to do them again.
+    """
+    segments = _segments(layout)
+    _settle_options(layout, options, force)
+    for directory in (layout.catalog, *layout.enriched.glob("*/")):
+        remove_temporaries(directory)
+    missing = [segment for segment in segments if not layout.part_rows(segment).exists()]
+    started = time.perf_counter()
+    done, failures = _enrich_all(layout, missing, options, workers)
+    seconds = time.perf_counter() - started
+    find_duplicates(layout)
+    counts = count_captures(layout)
+    return EnrichSummary(
+        captures=counts.captures,
+        kept=counts.kept,
+        rejected=counts.rejected,
+        countries=counts.countries,
+        segments_done=len(done),
+        segments_skipped=len(segments) - len(missing),
+        failures=failures,
+        images_per_second=sum(part.captures for part in done) / seconds,
+    )
+
+
+def _segments(layout: DatasetLayout) -> list[Path]:
+    segments = layout.sealed_segments()
+    if segments:
+        return segments
+    if any(layout.raw.glob("*/*.tar")):
+        raise UsageError(f"{layout.raw}: all segments are still open; let the crawl finish first")
+    raise UsageError(f"{layout.raw}: no segments; crawl or import into {layout.root} first")
+
+
+def _settle_options(layout: DatasetLayout, options: EnrichOptions, force: bool) -> None:
+    """Parts of one dataset share one set of options, stored beside them."""
+    path = layout.enriched / OPTIONS_FILE
+    wanted = options.to_json()
+    stored = None if force else _stored_options(path)
+    if stored == wanted:
+        return
+    if stored is not None:
+        names = sorted({*stored, *wanted})
+        changed = [name for name in names if stored.get(name) != wanted.get(name)]
+        was = ", ".join(f"{name}={stored.get(name)}" for name in changed)
+        raise UsageError(
+            f"{layout.enriched} was made with {was}; use the same options,"
+            " or --force to enrich everything again"
+        )
+    # The catalogue describes the parts, so it goes first.
+    for old in (layout.duplicates, *layout.parts()):
+        old.unlink(missing_ok=True)
+    write_json(path, wanted)
+
+
+def _stored_options(path: Path) -> dict[str, Any] | None:
+    try:
+        stored = json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        stored = None
+    if not isinstance(stored, dict):
+        raise UsageError(f"{path}: not a JSON object; use --force to enrich everything again")
+    return stored
+
+
+def _enrich_all(
+    layout: DatasetLayout, segments: list[Path], options: EnrichOptions, workers: int
+) -> tuple[list[PartSummary], list[str]]:
+    def task(segment: Path) -> PartSummary | str:
+        # One core per task: OpenCV's own threads would only fight with the other tasks.
+        import cv2
+
+        cv2.setNumThreads(1)
+        try:
+            return enrich_segment(layout, segment, options)
+        except WorkError as error:
+            return str(error)
+
+    done: list[PartSummary] = []
+    failures: list[str] = []
+    with progress("enrich", len(segments)) as advance:
+        for result in fan_out(task, segments, workers=min(workers, len(segments))):
+            if isinstance(result, PartSummary):
+                done.append(result)
+            else:
+                failures.append(result)
+                print_line(result)
+            advance()
+    return done, sorted(failures)
