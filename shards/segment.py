@@ -15,7 +15,7 @@ from typing import Self
 from shards.atomic import sync_directory
 from shards.capture import Capture
 from shards.errors import WorkError
-from shards.tar import END_OF_ARCHIVE, write_member
+from shards.tar import END_OF_ARCHIVE, padded, write_member
 
 OPEN_SUFFIX = ".open.tar"
 IMAGE_EXTENSIONS = frozenset({"jpg", "jpeg", "png", "webp", "tif", "tiff", "avif", "heic", "bin"})
@@ -105,8 +105,9 @@ class RawSample:
 def read_segment(path: Path) -> Iterator[RawSample]:
     """Every sample of a sealed segment, in file order. Images are not read, only located.
 
-    Adjacent members that share the part before the first dot form one sample. Members that are
-    not regular files belong to no sample. Raises WorkError when the file is not a readable tar.
+    Adjacent members that share the part before the first dot form one sample; a name that comes
+    again begins another one. Members that are not regular files belong to no sample. Raises
+    WorkError when the file is not a readable tar, or ends before its end-of-archive mark.
     """
     try:
         with tarfile.open(path, "r:") as tar:
@@ -114,14 +115,29 @@ def read_segment(path: Path) -> Iterator[RawSample]:
             for member in tar:
                 if not member.isreg():
                     continue
-                if pending and _stem(member) != _stem(pending[0]):
+                if pending and not _continues(pending, member):
                     yield _sample(tar, pending)
                     pending = []
                 pending.append(member)
             if pending:
                 yield _sample(tar, pending)
+            _check_end(path, tar)
     except (tarfile.TarError, OSError) as error:
         raise WorkError(f"{path}: not a readable segment ({error}); fetch it again") from error
+
+
+def _continues(sample: list[tarfile.TarInfo], member: tarfile.TarInfo) -> bool:
+    return _stem(member) == _stem(sample[0]) and all(member.name != one.name for one in sample)
+
+
+def _check_end(path: Path, tar: tarfile.TarFile) -> None:
+    """`tarfile` takes a damaged header for the end of the archive; this tells them apart."""
+    members = tar.getmembers()
+    end = members[-1].offset_data + padded(members[-1].size) if members else 0
+    with open(path, "rb") as file:
+        file.seek(end)
+        if file.read(len(END_OF_ARCHIVE)) != END_OF_ARCHIVE:
+            raise tarfile.ReadError(f"no valid header at byte {end}")
 
 
 def _stem(member: tarfile.TarInfo) -> str:

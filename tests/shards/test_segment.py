@@ -91,3 +91,25 @@ def test_what_is_no_tar_is_one_line(tmp_path: Path) -> None:
     path.write_bytes(b"not a tar" * 200)
     with pytest.raises(WorkError, match="not a readable segment"):
         list(read_segment(path))
+
+
+def test_a_cut_or_damaged_sealed_segment_is_never_taken_for_a_shorter_one(tmp_path: Path) -> None:
+    whole, ends = write_all(tmp_path)
+    data = whole.read_bytes()
+    cut = tmp_path / "cut.tar"
+    for size in [*ends, *range(0, len(data), 300), len(data) - 1]:
+        cut.write_bytes(data[:size])
+        with pytest.raises(WorkError, match="not a readable segment"):
+            list(read_segment(cut))
+    for start in (0, *ends[:-1]):
+        cut.write_bytes(data[:start] + b"\xff" + data[start + 1 :])
+        with pytest.raises(WorkError, match="not a readable segment"):
+            list(read_segment(cut))
+
+
+def test_a_name_that_comes_again_is_another_sample(tmp_path: Path) -> None:
+    with SegmentWriter(tmp_path, segment_name("w", 0)) as writer:
+        for image in (b"first", b"second"):
+            writer.append(capture(0), image, "jpg")
+        path = writer.seal()
+    assert [sample.image_size for sample in read_segment(path)] == [5, 6]
