@@ -140,7 +140,8 @@ _USE = """\
 from datasets import load_dataset
 
 images = load_dataset("PATH_OR_REPOSITORY", split="train", streaming=True)
-metadata = load_dataset("PATH_OR_REPOSITORY", "metadata", split="train")
+# With data_dir, because `datasets` takes one file format for all configurations otherwise.
+metadata = load_dataset("PATH_OR_REPOSITORY", "metadata", data_dir="metadata", split="train")
 ```"""
 
 

@@ -7,6 +7,7 @@ scores and hashes stand in the Parquet beside the shards.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -54,7 +55,7 @@ def sample_json(row: Mapping[str, Any]) -> bytes:
 
 
 def _value(value: Any, kind: type) -> Any:
-    if value is None or value != value:  # NaN is not equal to itself
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return _SENTINELS[kind]
     if isinstance(value, datetime):
         return utc_text(value)

@@ -34,6 +34,9 @@ from shards.sample import UNKNOWN_INDEX, sample_json
 from shards.segment import MAX_JSON_BYTES
 from shards.tar import END_OF_ARCHIVE
 
+SHOWN_DEFECTS = 10
+"""Lines for one shard at most; a further one counts the rest."""
+
 Classes = dict[str, dict[str, int]]
 """Class index by value, for the columns that have classes; empty when the table is unreadable."""
 
@@ -135,11 +138,17 @@ def _labels_and_shards(directory: Path, manifest: Manifest, wrong: set[str]) -> 
     for tar in manifest.tars():
         if {tar.path, metadata_path(tar.path)} & wrong:
             continue
+        defects = []
         for key, defect in _shard(directory, tar, classes):
+            if key in owners:
+                defects.append(f"{tar.path}: key {key} stands in {owners[key]} too")
+            elif key:
+                owners[key] = tar.path
             if defect:
-                yield defect
-            elif (other := owners.setdefault(key, tar.path)) != tar.path:
-                yield f"{tar.path}: key {key} stands in {other} too"
+                defects.append(defect)
+        yield from defects[:SHOWN_DEFECTS]
+        if len(defects) > SHOWN_DEFECTS:
+            yield f"{tar.path}: {len(defects) - SHOWN_DEFECTS} more defects like these"
 
 
 def _classes(labels: Labels) -> Classes:

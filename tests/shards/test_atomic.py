@@ -16,9 +16,14 @@ from shards.atomic import (
 def test_an_exception_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     final = tmp_path / "a.json"
     write_bytes(final, b"old")
-    with pytest.raises(RuntimeError), atomic_path(final) as temporary:
-        temporary.write_bytes(b"half of the new")
-        raise RuntimeError
+
+    def fail_halfway() -> None:
+        with atomic_path(final) as temporary:
+            temporary.write_bytes(b"half of the new")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_halfway()
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
     assert final.read_bytes() == b"old"
 

@@ -1,0 +1,296 @@
+"""Each kind of damage is one line that names the file, and an untouched directory has none."""
+
+import json
+import shutil
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shards.build import BuildOptions, build_shards
+from shards.errors import UsageError
+from shards.manifest import file_sha256
+from shards.tar import END_OF_ARCHIVE, write_member
+from shards.verify import verify_shards
+from tests.shards.datasets import edit_json, make_dataset
+
+TAR, PARQUET = "data/train-000001.tar", "metadata/train-000001.parquet"
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    layout = make_dataset(tmp_path_factory.mktemp("built"))
+    build_shards(layout, "main", BuildOptions(shard_bytes=40_000))
+    return layout.shards("main")
+
+
+@pytest.fixture
+def shards(built: Path, tmp_path: Path) -> Path:
+    """A copy to damage."""
+    shutil.copytree(built, tmp_path / "shards")
+    return tmp_path / "shards"
+
+
+def test_an_untouched_directory_has_no_defects(built: Path) -> None:
+    result = verify_shards(built)
+    assert (result.files, result.samples, result.defects) == (18, 40, [])
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.data())
+def test_any_flipped_bit_is_found(built: Path, data: st.DataObject) -> None:
+    files = sorted(path for path in built.rglob("*.*") if path.name != "manifest.json")
+    path = data.draw(st.sampled_from(files))
+    before = path.read_bytes()
+    bit = data.draw(st.integers(0, 8 * len(before) - 1))
+    damaged = bytearray(before)
+    damaged[bit // 8] ^= 1 << bit % 8
+    try:
+        path.write_bytes(damaged)
+        [defect] = verify_shards(built).defects
+    finally:
+        path.write_bytes(before)
+    assert defect.startswith(f"{path.relative_to(built).as_posix()}: its bytes are not")
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.data())
+def test_any_damage_to_the_manifest_ends_in_one_line(built: Path, data: st.DataObject) -> None:
+    path = built / "manifest.json"
+    before = path.read_bytes()
+    cut = data.draw(st.integers(0, len(before) - 3))
+    try:
+        path.write_bytes(before[:cut])
+        [defect] = verify_shards(built).defects
+    finally:
+        path.write_bytes(before)
+    assert defect.startswith("manifest.json: not a manifest")
+
+
+def missing(root: Path) -> None:
+    (root / TAR).unlink()
+
+
+def extra(root: Path) -> None:
+    (root / "data" / "notes.txt").write_text("x")
+
+
+def truncated(root: Path) -> None:
+    (root / TAR).write_bytes((root / TAR).read_bytes()[:-1])
+
+
+def appended(root: Path) -> None:
+    with open(root / TAR, "ab") as file:
+        file.write(b"x")
+
+
+def renamed(root: Path) -> None:
+    (root / TAR).rename(root / "data" / "train-000009.tar")
+
+
+def unfinished(root: Path) -> None:
+    (root / "manifest.json").unlink()
+
+
+def wrong_total(root: Path) -> None:
+    edit_json(root / "manifest.json", samples=41)
+
+
+def wrong_split(root: Path) -> None:
+    edit_json(root / "manifest.json", splits={"test": 4, "train": 27, "validation": 9})
+
+
+def wrong_shard_count(root: Path) -> None:
+    record = json.loads((root / "manifest.json").read_text())
+    entry(record, TAR)["samples"] += 1
+    entry(record, PARQUET)["samples"] += 1
+    edit_json(root / "manifest.json", **record | {"samples": 41})
+
+
+def gap_in_numbers(root: Path) -> None:
+    record = json.loads((root / "manifest.json").read_text())
+    for path in (TAR, PARQUET):
+        moved = path.replace("000001", "000009")
+        (root / path).rename(root / moved)
+        entry(record, path)["path"] = moved
+    edit_json(root / "manifest.json", **record)
+
+
+def other_key(root: Path) -> None:
+    rewrite_rows(root, lambda rows: rows[0].update(key="other"))
+
+
+def swapped_rows(root: Path) -> None:
+    rewrite_rows(root, lambda rows: rows.reverse())
+
+
+def row_less(root: Path) -> None:
+    rewrite_rows(root, lambda rows: rows.pop())
+
+
+def wrong_offset(root: Path) -> None:
+    rewrite_rows(root, lambda rows: rows[1].update(tar_offset=rows[1]["tar_offset"] + 512))
+
+
+def wrong_label(root: Path) -> None:
+    def change(rows: list[dict[str, Any]]) -> None:
+        rows[0]["country_index"] += 1
+
+    rewrite_rows(root, change)
+
+
+def wrong_metadata(root: Path) -> None:
+    rewrite_rows(root, lambda rows: rows[0].update(lat=1.5))
+
+
+def other_columns(root: Path) -> None:
+    table = pq.read_table(root / PARQUET).drop_columns(["phash"])
+    pq.write_table(table, root / PARQUET)
+    relist(root, PARQUET)
+
+
+def no_parquet(root: Path) -> None:
+    (root / PARQUET).write_bytes(b"PAR1 but no more")
+    relist(root, PARQUET)
+
+
+def member_less(root: Path) -> None:
+    rewrite_members(root, lambda members: members[:-1])
+
+
+def member_more(root: Path) -> None:
+    rewrite_members(
+        root, lambda members: [*members[:2], (members[0][0][:-3] + "txt", b""), *members[2:]]
+    )
+
+
+def other_json(root: Path) -> None:
+    rewrite_members(root, lambda members: [members[0], (members[1][0], b"{}"), *members[2:]])
+
+
+def sample_less(root: Path) -> None:
+    rewrite_members(root, lambda members: members[:-2])
+
+
+def damaged_header(root: Path) -> None:
+    data = bytearray((root / TAR).read_bytes())
+    start = pq.read_table(root / PARQUET)["tar_offset"][2].as_py() - 512
+    data[start] ^= 1
+    (root / TAR).write_bytes(data)
+    relist(root, TAR)
+
+
+def repeated_shard(root: Path) -> None:
+    """The same samples again, under the next number."""
+    record = json.loads((root / "manifest.json").read_text())
+    for path in (TAR, PARQUET):
+        again = path.replace("000001", "000005")
+        shutil.copy(root / path, root / again)
+        record["files"].append(entry(record, path) | {"path": again})
+    edit_json(root / "manifest.json", **record)
+
+
+DAMAGES: dict[Callable[[Path], None], str] = {
+    missing: f"{TAR}: missing",
+    extra: "data/notes.txt: not in the manifest",
+    truncated: f"{TAR}: truncated: 37887 of 37888 bytes",
+    appended: f"{TAR}: too long",
+    renamed: f"data/train-000009.tar: is {TAR} renamed",
+    unfinished: "manifest.json: missing; the build did not finish",
+    wrong_total: "manifest.json: 41 samples is not the sum",
+    wrong_split: "manifest.json: splits",
+    wrong_shard_count: f"{TAR}: 6 samples, but the manifest says 7",
+    gap_in_numbers: "manifest.json: the shards of train are not numbered",
+    other_key: f"{TAR}: key file-",
+    swapped_rows: f"{TAR}: key file-",
+    row_less: f"{PARQUET}: 5 rows, but the manifest says 6",
+    wrong_offset: f"{TAR}: the image of file-",
+    wrong_label: f"{TAR}: the JSON of file-",
+    wrong_metadata: f"{TAR}: the JSON of file-",
+    other_columns: f"{PARQUET}: its columns are not those of the format",
+    no_parquet: f"{PARQUET}: not readable as Parquet",
+    member_less: f"{TAR}: sample file-",
+    member_more: f"{TAR}: sample file-",
+    other_json: f"{TAR}: the JSON of file-",
+    sample_less: f"{TAR}: 5 samples, but the manifest says 6",
+    damaged_header: f"{TAR}: not readable as a tar (damaged after byte",
+    repeated_shard: "data/train-000005.tar: key file-",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
+def test_damage(shards: Path, damage: Callable[[Path], None]) -> None:
+    damage(shards)
+    defects = verify_shards(shards).defects
+    expected = DAMAGES[damage]
+    assert any(defect.startswith(expected) for defect in defects), defects
+    assert not any("\n" in defect for defect in defects)
+
+
+def test_a_class_index_that_labels_do_not_have(shards: Path) -> None:
+    labels = json.loads((shards / "labels.json").read_text())
+    labels["countries"][0]["code"] = "AA"
+    (shards / "labels.json").write_text(json.dumps(labels))
+    relist(shards, "labels.json")
+    assert any("has country_code DE but class index 0" in d for d in verify_shards(shards).defects)
+
+
+@pytest.mark.parametrize("path", ["../outside.tar", "/etc/passwd", "data/../../x-000000.tar"])
+def test_a_manifest_cannot_point_outside(shards: Path, path: str) -> None:
+    record = json.loads((shards / "manifest.json").read_text())
+    record["files"][0]["path"] = path
+    edit_json(shards / "manifest.json", **record)
+    [defect] = verify_shards(shards).defects
+    assert defect.startswith("manifest.json: not a manifest: files.0.path")
+
+
+def test_a_newer_format_is_refused(shards: Path) -> None:
+    edit_json(shards / "manifest.json", format_version=2, files="unlike today's")
+    with pytest.raises(UsageError, match="format version 2, but this program reads up to 1"):
+        verify_shards(shards)
+
+
+def test_another_kind_of_manifest_is_a_defect(shards: Path) -> None:
+    edit_json(shards / "manifest.json", format="another")
+    assert verify_shards(shards).defects == [
+        "manifest.json: format 'another' is not 'lostfound-shards'"
+    ]
+
+
+def entry(record: dict[str, Any], path: str) -> dict[str, Any]:
+    return next(item for item in record["files"] if item["path"] == path)
+
+
+def relist(root: Path, path: str) -> None:
+    """Makes the manifest agree with a file's bytes, so that only its content is wrong."""
+    record = json.loads((root / "manifest.json").read_text())
+    data = (root / path).read_bytes()
+    entry(record, path).update(bytes=len(data), sha256=file_sha256(root / path))
+    edit_json(root / "manifest.json", **record)
+
+
+def rewrite_rows(root: Path, change: Callable[[list[dict[str, Any]]], Any]) -> None:
+    table = pq.read_table(root / PARQUET)
+    rows = table.to_pylist()
+    change(rows)
+    pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), root / PARQUET)
+    relist(root, PARQUET)
+
+
+Members = list[tuple[str, bytes]]
+
+
+def rewrite_members(root: Path, change: Callable[[Members], Members]) -> None:
+    with tarfile.open(root / TAR) as tar:
+        members = [(m.name, tar.extractfile(m).read()) for m in tar]  # type: ignore[union-attr]
+    with open(root / TAR, "wb") as file:
+        for name, data in change(members):
+            write_member(file, name, data)
+        file.write(END_OF_ARCHIVE)
+    relist(root, TAR)
