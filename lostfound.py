@@ -3,9 +3,11 @@
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 
 import typer
 
+from shards.console import print_summary
 from shards.errors import LostFoundError
 
 STAGES = ("crawler", "enrich", "queries", "shards", "training")
@@ -26,6 +28,20 @@ def options(
     debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
 ) -> None:
     """Options before the verb."""
+
+
+@app.command()
+def demo(
+    out: Path = typer.Option(Path("demo"), "--out", help="Where everything is written."),
+    games: int = typer.Option(50, "--games", min=1, help="Games of five rounds to play."),
+    countries: int = typer.Option(14, "--countries", min=2, help="Countries of the world."),
+    as_json: bool = typer.Option(False, "--json", help="The summary as JSON."),
+) -> None:
+    """The whole chain on the bundled playground, from the crawl to the report."""
+    from demo import DemoOptions, run_demo
+
+    summary = run_demo(out, DemoOptions(games=games, countries=countries))
+    print_summary("Lost & Found demo", summary, as_json=as_json)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
