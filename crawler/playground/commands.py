@@ -1,11 +1,19 @@
-"""`lostfound playground`."""
+"""`lostfound playground`: serves the game, or draws labelled pictures of its world."""
 
 import asyncio
+import signal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
-from shards.console import print_line
+from shards.console import print_line, print_summary
+from shards.errors import UsageError
+
+if TYPE_CHECKING:
+    from crawler.playground.world import WorldConfig
+
+SERVED_BAD_SHARE = 0.08
 
 
 def register(app: typer.Typer) -> None:
@@ -17,22 +25,52 @@ def playground(
     port: int = typer.Option(8000, help="Where to listen on 127.0.0.1; 0 takes a free port."),
     seed: int = typer.Option(0, help="Another seed, another world."),
     countries: str = typer.Option("40", help="How many countries, or which: SE,JP,BR."),
-    bad_share: float | None = typer.Option(None, help="Share of bad rounds, 0 to 1."),
+    bad_share: float | None = typer.Option(
+        None, help="Share of bad rounds, 0 to 1.  [default: 0.08 when serving, 0 in an export]"
+    ),
     state: Path | None = typer.Option(None, help="File that keeps games over a restart."),
+    export: int | None = typer.Option(None, help="Draw this many labelled pictures, and end."),
+    out: Path | None = typer.Option(None, help="Folder for the export."),
+    width: int = typer.Option(640, help="Width of an exported picture."),
+    height: int = typer.Option(360, help="Height of an exported picture."),
+    sheet: Path | None = typer.Option(None, help="Also write a contact sheet: a JPEG file."),
+    as_json: bool = typer.Option(False, "--json", help="The export's summary as JSON."),
 ) -> None:
-    """Serves a geography game on this machine."""
+    """Serves a geography game on this machine, or draws labelled pictures of its world."""
+    if export is None:
+        if out is not None or sheet is not None:
+            raise UsageError("--out and --sheet belong to --export N")
+        config = _config(seed, countries, SERVED_BAD_SHARE if bad_share is None else bad_share)
+        asyncio.run(_serve(config, port, state))
+        return
+    if out is None:
+        raise UsageError("--export needs --out DIR")
+    from crawler.playground.export import export as draw_pictures
+    from crawler.playground.sheet import write_sheet
+
+    config = _config(seed, countries, bad_share or 0.0)
+    summary = draw_pictures(config, export, out, width=width, height=height)
+    if sheet is not None:
+        write_sheet(out, sheet)
+        summary["sheet"] = str(sheet)
+    print_summary("pictures of the playground", summary, as_json=as_json)
+
+
+def _config(seed: int, countries: str, bad_share: float) -> "WorldConfig":
     from crawler.playground.world import WorldConfig
 
-    chosen = int(countries) if countries.isdecimal() else tuple(countries.split(","))
-    config = WorldConfig(seed, chosen, bad_share=0.08 if bad_share is None else bad_share)
-    asyncio.run(_serve(config, port, state))
+    if countries.lstrip("-").isdecimal():
+        return WorldConfig(seed, int(countries), bad_share=bad_share)
+    return WorldConfig(seed, tuple(countries.split(",")), bad_share=bad_share)
 
 
-async def _serve(config: object, port: int, state: Path | None) -> None:
+async def _serve(config: "WorldConfig", port: int, state: Path | None) -> None:
     from crawler.playground.server import serve
-    from crawler.playground.world import WorldConfig
 
-    assert isinstance(config, WorldConfig)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
     async with serve(config, port=port, state=state) as server:
         print_line(f"playground: {server.url}  (Ctrl-C ends it)")
-        await asyncio.Event().wait()
+        await stop.wait()

@@ -179,8 +179,8 @@ def _sky(dice: Dice, climate: str, elevation: float) -> dict[str, Any]:
     sun = [dice.number("sun", 0.1, 0.9), round(0.45 - elevation / 100, 4)] if visible else None
     return {
         "light": {
-            "level": round((0.78 + 0.22 * min(1.0, elevation / 35)) * (1 - 0.12 * cover), 4),
-            "warmth": round(max(0.0, 1 - elevation / 22), 4),
+            "level": round((0.84 + 0.16 * min(1.0, elevation / 35)) * (1 - 0.1 * cover), 4),
+            "warmth": round(max(0.0, 1 - elevation / 18), 4),
             "sun": sun,
             "side": 1 if dice.whether("lit side", 0.5) else -1,
         },

@@ -8,6 +8,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from shards.atomic import write_bytes
+from shards.errors import UsageError
 
 CELLS = 42
 COLUMNS = 6
@@ -30,7 +31,10 @@ def write_sheet(folder: Path, file: Path) -> None:
         pen.text((x + WIDTH / 2, y + HEIGHT + 2), country, TEXT, font, anchor="ma")
     data = io.BytesIO()
     sheet.save(data, "JPEG", quality=82, optimize=True)
-    write_bytes(file, data.getvalue())
+    try:
+        write_bytes(file, data.getvalue())
+    except OSError as error:
+        raise UsageError(f"{file}: cannot write there ({error.strerror})") from None
 
 
 def _chosen(folder: Path) -> list[tuple[str, str]]:

@@ -34,7 +34,7 @@ function drawStreet(context, scene, width) {
 // The hour tints everything; a vignette and a little grain, as a lens and a sensor have.
 function drawLight({ context, scene, width }) {
   const { level, warmth } = scene.light;
-  const tint = mix("#ffffff", "#ffcf96", 0.55 * warmth);
+  const tint = mix("#ffffff", "#ffcf96", 0.4 * warmth);
   context.globalCompositeOperation = "multiply";
   context.fillStyle = mix("#10131c", tint, level);
   context.fillRect(0, 0, width, 1);
@@ -55,9 +55,10 @@ function drawBlack(context, scene, width) {
 // A dark hall: floor, ceiling, back wall and a dim lamp.
 function drawIndoor(context, scene, width) {
   const random = dice(scene.seed, "indoor");
-  const wall = 16 + 10 * random();
+  const wall = random.between(14, 28);
   const shade = (offset) => `rgb(${wall + offset},${wall + offset - 1},${wall + offset - 4})`;
-  const [left, top, right, bottom] = [0.32 * width, 0.34, 0.7 * width, 0.62];
+  const left = width * random.between(0.2, 0.4), right = width * random.between(0.6, 0.8);
+  const top = random.between(0.25, 0.4), bottom = random.between(0.58, 0.7);
   const quad = (corners, colour) => {
     context.fillStyle = colour;
     context.beginPath();

@@ -1,5 +1,5 @@
 // What people built beside the road: houses, poles with wires, bollards, fences and signs.
-import { darker, dice, lighter, mix } from "./view.js";
+import { darker, dice, lighter, rgb } from "./view.js";
 import { write } from "./script.js";
 
 const SHOP = ["#b8352c", "#2f5d9e", "#2c6b4a", "#d9a52b", "#f1efe8", "#5a3f73"];
@@ -89,16 +89,16 @@ function drawShop(view, { side, Z, end, inner, index }) {
   const { scene } = view, random = dice(scene.seed, `shop${index}`);
   const colour = view.faded(random.one(SHOP), Z), X = inner - side * 0.3;
   view.fill([view.at(X, 2.7, Z), view.at(X, 2.7, end), view.at(X, 3.7, end), view.at(X, 3.7, Z)], colour);
-  const size = 0.95 / Z;
-  const [x, y] = view.at(X, 3.9, Z), vertical = scene.signs.script === "cjk" || scene.signs.script === "hangul";
-  const count = vertical ? 2 : 5, width = count * size * 0.92 + size * 0.4;
+  const size = 0.62 / Z, upright = ["cjk", "hangul"].includes(scene.signs.script);
+  const [x, y] = view.at(X, 3.62, Z + (end - Z) * 0.1);
+  const count = upright ? 2 : 4, width = count * size * 0.92 + size * 0.3;
   const left = side < 0 ? x : x - width;
-  view.rect(left, y, width, size * 1.5, colour);
-  write(view, scene.signs.script, random, left + size * 0.2, y + size * 0.25, size, count, ink(colour));
+  view.rect(left, y, width, size * 1.45, colour);
+  write(view, scene.signs.script, random, left + size * 0.18, y + size * 0.22, size, count, ink(colour));
 }
 
 export function ink(colour) {
-  const [r, g, b] = mix(colour, colour, 0).match(/\d+/g).map(Number);
+  const [r, g, b] = rgb(colour);
   return 0.3 * r + 0.59 * g + 0.11 * b > 140 ? "#22252b" : "#f4f2ea";
 }
 
@@ -184,7 +184,7 @@ function fenceOf(view) {
 function signsOf(view) {
   const { signs, road, seed, traffic } = view.scene, random = dice(seed, "signs"), things = [];
   for (let board = 0; board < signs.boards; board += 1) {
-    const Z = random.between(11, 30) * (1 + board), side = random() < 0.75 === traffic.left ? -1 : 1;
+    const Z = random.between(14, 34) * (1 + board), side = random() < 0.75 === traffic.left ? -1 : 1;
     things.push({ Z, draw: () => drawBoard(view, side * (road.half + 3.1), Z, board) });
   }
   if (signs.warning !== "none") {

@@ -62,20 +62,21 @@ function branches(view, x, y, h, { trunk: colour, random }) {
 }
 
 // A crown of discs, dark below and on the shaded side, bright where the sun is.
-function crown(view, x, y, wide, high, { leaf, random, lit }, count = 13) {
+function crown(view, x, y, wide, high, { leaf, random, lit }, most = 13) {
+  const count = wide < 0.03 ? Math.ceil(most / 3) : most; // far away, fewer look the same
   for (const [shade, lift, size] of [[darker(leaf, 0.35), 0.12, 1], [leaf, 0, 0.92], [lighter(leaf, 0.2), -0.16, 0.55]]) {
     for (let index = 0; index < count; index += 1) {
       const angle = random.between(0, 6.28), away = Math.sqrt(random()) * 0.75;
       const dx = Math.cos(angle) * away * wide + (size < 0.6 ? 0.22 * wide * lit : 0);
       const dy = Math.sin(angle) * away * high + lift * high;
-      const radius = wide * size * random.between(0.22, 0.4);
+      const radius = wide * size * random.between(0.22, 0.4) * (count < most ? 1.25 : 1);
       view.disc(x + dx, y + dy, radius, radius * 0.85, shade);
     }
   }
 }
 
 function drawBroadleaf(view, x, y, h, style) {
-  trunk(view, x, y, h * 0.55, h * 0.055, style);
+  trunk(view, x, y, h * 0.55, h * 0.042, style);
   if (style.bare) return branches(view, x, y, h * 1.1, style);
   crown(view, x, y - h * 0.64, h * 0.36, h * 0.34, style);
 }
@@ -131,11 +132,13 @@ function drawPalm(view, x, y, h, style) {
 }
 
 function drawBanana(view, x, y, h, style) {
-  for (let blade = 0; blade < 8; blade += 1) {
-    const lean = h * style.random.between(-0.5, 0.5);
-    const colour = blade % 2 ? lighter(style.leaf, 0.12) : darker(style.leaf, 0.2);
-    view.fill([[x, y], [x + lean * 0.5 - h * 0.06, y - h * 0.75], [x + lean, y - h * 0.7], [x + lean * 0.5 + h * 0.06, y - h * 0.5]], colour);
+  for (let blade = 0; blade < 9; blade += 1) {
+    const lean = h * (blade / 8 - 0.5) * 1.3, tip = [x + lean, y - h * style.random.between(0.5, 0.75)];
+    const bend = [x + lean * 0.45, y - h * style.random.between(0.85, 1)];
+    const colour = blade % 2 ? lighter(style.leaf, 0.15) : darker(style.leaf, 0.2);
+    view.fill([[x, y - h * 0.2], bend, tip, [bend[0] + h * 0.09, bend[1] + h * 0.14]], colour);
   }
+  trunk(view, x, y, h * 0.45, h * 0.07, style);
 }
 
 function drawShrub(view, x, y, h, style) {

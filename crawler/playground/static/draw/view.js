@@ -20,14 +20,22 @@ export function dice(seed, element) {
   return next;
 }
 
+const parsed = new Map();
+
+// [red, green, blue] of `#rrggbb` or `rgb(r,g,b)`.
 export function rgb(colour) {
-  if (colour[0] !== "#") return colour.match(/[\d.]+/g).slice(0, 3).map(Number);
-  return [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+  if (!parsed.has(colour)) {
+    if (parsed.size > 20000) parsed.clear();
+    parsed.set(colour, colour[0] === "#"
+      ? [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16))
+      : colour.slice(4, -1).split(",").map(Number));
+  }
+  return parsed.get(colour);
 }
 
 export function mix(from, to, share) {
-  const a = rgb(from), b = rgb(to);
-  return `rgb(${a.map((value, i) => Math.round(value + (b[i] - value) * share)).join()})`;
+  const a = rgb(from), b = rgb(to), at = (i) => Math.round(a[i] + (b[i] - a[i]) * share);
+  return `rgb(${at(0)},${at(1)},${at(2)})`;
 }
 
 export const darker = (colour, share) => mix(colour, "#0b0d14", share);
