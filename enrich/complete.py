@@ -10,6 +10,8 @@ _JPEG_END = b"\xff\xd9"
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _START_OF_SCAN = 0xDA
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a length
+_FIRST_WITH_LENGTH = 0xC0
+_END_OF_IMAGE = 0xD9
 
 
 def truncation(data: bytes) -> str:
@@ -32,9 +34,9 @@ def _jpeg_truncation(data: bytes) -> str:
     """
     position = 2
     while position + 4 <= len(data):
-        if data[position] != 0xFF:
+        prefix, marker, length = struct.unpack_from(">BBH", data, position)
+        if prefix != 0xFF:
             return ""  # not a cut but a damaged header: for the decoder to judge
-        marker = data[position + 1]
         if marker == _START_OF_SCAN:
             whole = data.find(_JPEG_END, position) >= 0
             return "" if whole else "the JPEG scan has no end marker"
@@ -42,8 +44,10 @@ def _jpeg_truncation(data: bytes) -> str:
             position += 1
         elif marker in _STANDALONE:
             position += 2
+        elif marker < _FIRST_WITH_LENGTH or marker == _END_OF_IMAGE:
+            return ""
         else:
-            position += 2 + struct.unpack_from(">H", data, position + 2)[0]
+            position += 2 + length
     return "the JPEG ends inside its header"
 
 

