@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
     app.command("query")(query)
     app.command("quotas")(quotas)
     app.command("select")(select)
+    app.command("report")(report)
 
 
 def query(
@@ -140,3 +141,15 @@ def quotas(
         print_summary("Quotas", result, as_json=False)
     else:
         print(json.dumps(result, ensure_ascii=False))
+
+
+def report(
+    dataset: Path = DATASET,
+    name: str = typer.Option("default", help="The name of the report."),
+    as_json: bool = typer.Option(False, "--json", help="The summary as JSON on stdout."),
+) -> None:
+    """Writes one HTML file about the dataset and its models; it works offline."""
+    from queries.report import write_report
+
+    summary = write_report(DatasetLayout.existing(dataset), name)
+    print_summary(f"Report {name}", summary, as_json=as_json)

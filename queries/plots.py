@@ -1,0 +1,168 @@
+"""Pictures of numbers as inline SVG. Colours come from the page's style sheet, by class."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from html import escape
+from pathlib import Path
+
+from queries.projection import ASPECT, project
+
+OUTLINES = Path(__file__).with_name("outlines.json")
+MAP_WIDTH = 1000.0
+_SHADES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """The samples around one point of the map."""
+
+    lat: float
+    lon: float
+    samples: int
+
+
+def world_map(cells: Iterable[Cell], countries: Mapping[str, tuple[str, int]]) -> str:
+    """Countries shaded by their samples, with a dot for each cell; area in proportion.
+
+    `countries`: code to (name, samples). Without outlines the graticule stands alone.
+    """
+    height = MAP_WIDTH / ASPECT
+    most = max((samples for _, samples in countries.values()), default=0)
+    land = [_land(code, path, *countries.get(code, ("", 0)), most) for code, path in _outlines()]
+    return (
+        f'<svg class="map" viewBox="0 0 {MAP_WIDTH:.0f} {height:.0f}" role="img"'
+        ' aria-label="World map of the samples">'
+        f'<path class="sea" d="{_sphere()}"/><path class="graticule" d="{_graticule()}"/>'
+        f"<g>{''.join(land)}</g><g>{''.join(_dots(list(cells)))}</g></svg>"
+    )
+
+
+def _land(code: str, path: str, name: str, samples: int, most: int) -> str:
+    if not samples:
+        return f'<path class="land" d="{path}"/>'
+    # Logarithmic, because counts of countries span orders of magnitude.
+    shade = 1 + int((_SHADES - 1) * math.log1p(samples) / math.log1p(most))
+    title = f"<title>{escape(name or code)}: {samples:,}</title>"
+    return f'<path class="land shade-{shade}" d="{path}">{title}</path>'
+
+
+def _dots(cells: list[Cell]) -> Iterable[str]:
+    most = max((cell.samples for cell in cells), default=1)
+    # Large ones first, so that small neighbours stay visible.
+    for cell in sorted(cells, key=lambda cell: (-cell.samples, cell.lat, cell.lon)):
+        x, y = project(cell.lat, cell.lon, MAP_WIDTH)
+        radius = 1.6 + 8 * math.sqrt(cell.samples / most)
+        yield (
+            f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}">'
+            f"<title>{cell.samples:,} near {cell.lat:.1f}, {cell.lon:.1f}</title></circle>"
+        )
+
+
+@cache
+def _outlines() -> tuple[tuple[str, str], ...]:
+    """(country code, path) of every country; nothing when the file is missing."""
+    if not OUTLINES.is_file():
+        return ()
+    countries = json.loads(OUTLINES.read_text(encoding="utf-8"))["countries"]
+    return tuple((c["code"], "".join(map(_ring, c["rings"]))) for c in countries)
+
+
+def _ring(ring: Sequence[Sequence[float]]) -> str:
+    return _line((lat, lon) for lon, lat in ring) + "Z"
+
+
+def _line(points: Iterable[tuple[float, float]]) -> str:
+    """The path through (lat, lon) points, to a tenth of a pixel."""
+    steps = []
+    last = ""
+    for lat, lon in points:
+        x, y = project(lat, lon, MAP_WIDTH)
+        step = f"{x:.1f} {y:.1f}"
+        if step != last:
+            steps.append(step)
+            last = step
+    return "M" + "L".join(steps)
+
+
+def _sphere() -> str:
+    east = [(lat, 180.0) for lat in range(-90, 91, 5)]
+    west = [(lat, -180.0) for lat in range(90, -91, -5)]
+    return _line(east + west) + "Z"
+
+
+def _graticule() -> str:
+    meridians = (_line((lat, lon) for lat in range(-90, 91, 5)) for lon in range(-150, 180, 30))
+    parallels = (_line(((lat, -180), (lat, 180))) for lat in range(-60, 90, 30))
+    return "".join((*meridians, *parallels))
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """One bar of a histogram, from `low` to `high`."""
+
+    low: float
+    high: float
+    kept: int
+    rejected: int
+
+
+def histogram(bins: Sequence[Bin], *, threshold: float | None, log: bool) -> str:
+    """Kept and rejected captures by score, stacked, with the threshold that decides."""
+    width, height, floor = 420.0, 170.0, 142.0
+    if not bins:
+        return ""
+    scale = (lambda value: math.log10(max(value, 1e-9))) if log else float
+    low, high = scale(bins[0].low), scale(bins[-1].high)
+    most = max(b.kept + b.rejected for b in bins) or 1
+
+    def x(value: float) -> float:
+        return 8 + (width - 16) * (scale(value) - low) / ((high - low) or 1)
+
+    parts = [f'<svg class="histogram" viewBox="0 0 {width:.0f} {height:.0f}" role="img">']
+    for b in bins:
+        left, wide = x(b.low), max(1.0, x(b.high) - x(b.low) - 1)
+        base = floor
+        for name, count in (("kept", b.kept), ("rejected", b.rejected)):
+            if not count:
+                continue
+            tall = max(1.0, (floor - 14) * count / most)
+            base -= tall
+            parts.append(
+                f'<rect class="{name}" x="{left:.1f}" y="{base:.1f}" width="{wide:.1f}"'
+                f' height="{tall:.1f}"><title>{b.low:,.4g} to {b.high:,.4g}: {count:,} {name}'
+                "</title></rect>"
+            )
+    parts.append(f'<path class="axis" d="M8 {floor}H{width - 8}"/>')
+    parts.extend(
+        f'<text class="tick" x="{x(value):.1f}" y="{floor + 17}">{_short(value)}</text>'
+        for value in _ticks(bins[0].low, bins[-1].high, log=log)
+    )
+    if threshold is not None and bins[0].low < threshold < bins[-1].high:
+        at = x(threshold)
+        side, shift = ("end", -4) if at > width / 2 else ("start", 4)
+        parts.append(
+            f'<path class="threshold" d="M{at:.1f} 2V{floor}"/>'
+            f'<text class="threshold" x="{at + shift:.1f}" y="11" text-anchor="{side}">'
+            f"{threshold:,.4g}</text>"
+        )
+    return "".join(parts) + "</svg>"
+
+
+def _ticks(low: float, high: float, *, log: bool) -> list[float]:
+    if log:
+        first, last = math.ceil(math.log10(max(low, 1e-9))), math.floor(math.log10(high))
+        return [10.0**power for power in range(first, last + 1)]
+    step = 10 ** math.floor(math.log10((high - low) or 1))
+    step = step if (high - low) / step >= 3 else step / 4
+    return [step * n for n in range(math.ceil(low / step), math.floor(high / step) + 1)]
+
+
+def _short(value: float) -> str:
+    """1000 as 1k and 1000000 as 1M."""
+    for size, letter in ((1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:g}{letter}"
+    return f"{value:g}"

@@ -1,0 +1,182 @@
+"""The report: right totals in a real browser, nothing from outside, nothing unescaped."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crawler.browser import launch_options
+from queries.report import write_report
+from tests.queries.conftest import HandMade, duplicate, picture, row
+
+Run = Callable[..., tuple[int, str, str]]
+HOSTILE = "</style><script>console.error('xss')</script><img src=x onerror=alert(1)>\"'&"
+EVALUATION = {
+    "split": "test",
+    "samples": 40,
+    "countries": 4,
+    "country": {"top1": 0.525, "top3": 0.8, "top5": 1.0, "balanced_accuracy": 0.4},
+    "chance_top1": 0.25,
+    "majority_top1": 0.3,
+    "distance_km": {"mean": 2210.0, "median": 640.0},
+    "per_country": {"SE": {"samples": 12, "top1": 0.5, "median_km": None}},
+}
+
+
+@pytest.fixture
+def dataset(hand_made: HandMade, lostfound: Run) -> HandMade:
+    countries = ["SE"] * 12 + ["DE"] * 8 + ["FR"] * 5 + ["PE"] * 2
+    rows = [row(i, country) for i, country in enumerate(countries)]
+    rows += [
+        row(30, status="rejected", reason="blurry", detail="12 < 30", laplacian_variance=12.0),
+        row(31, status="rejected", reason="undecodable", bytes=b"no picture", rgb_variance=None),
+    ]
+    hand_made.add_part(rows, images=True)
+    hand_made.add_duplicates([duplicate(rows[0], "duplicate_bytes", rows[1]["key"])])
+    root = hand_made.layout.root
+    options = {"min_rgb_variance": 300.0, "min_laplacian_variance": 30.0}
+    (root / "enriched" / "options.json").write_text(json.dumps(options))
+    lostfound("select", root, "--name", "all")
+    return hand_made
+
+
+def add_run(root: Path, name: str, evaluation: Any, predictions: Any = None) -> None:
+    folder = root / "runs" / name
+    folder.mkdir(parents=True)
+    (folder / "evaluation.json").write_text(json.dumps(evaluation))
+    (folder / "config.json").write_text(json.dumps({"network": "mobilenet_v3_small", "epochs": 3}))
+    if predictions is not None:
+        (folder / "predictions.json").write_text(json.dumps(predictions))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(**launch_options())
+        yield browser
+        browser.close()
+
+
+def test_opens_in_a_browser(dataset: HandMade, lostfound: Run, browser: Any) -> None:
+    root = dataset.layout.root
+    (root / "street.jpg").write_bytes(picture(1))
+    answers = [{"code": "SE", "name": "Sweden", "probability": 0.61}]
+    prediction = {"image": str(root / "street.jpg"), "countries": answers}
+    add_run(root, "abc123", EVALUATION, [prediction])
+    code, out, _ = lostfound("report", root, "--json")
+    summary = json.loads(out)
+    assert code == 0
+    assert (summary["captures"], summary["kept"], summary["countries"]) == (29, 26, 4)
+    assert summary["rejected"] == {"blurry": 1, "duplicate_bytes": 1, "undecodable": 1}
+    for width, scheme in ((1280, "light"), (390, "dark")):
+        page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+        noise: list[str] = []
+        requests: list[str] = []
+        page.on("console", lambda message, noise=noise: noise.append(message.text))
+        page.on("pageerror", lambda error, noise=noise: noise.append(str(error)))
+        page.on("request", lambda request, requests=requests: requests.append(request.url))
+        page.goto(Path(summary["report"]).as_uri())
+        assert page.inner_text("#captures") == "29"
+        assert page.inner_text("#kept") == "26"
+        assert page.inner_text("#rejected") == "3"
+        assert "11" in page.inner_text("#where .row:has-text('Sweden')")
+        assert page.locator("[data-reason]").count() == 3
+        assert page.locator("#samples img").count() == 6 + 6 + 5 + 2
+        assert page.locator("#rejections img").count() == 2
+        assert page.locator("#rejections .nothing").count() == 1
+        assert page.locator("svg.histogram path.threshold").count() >= 1
+        assert page.locator("svg.map circle").count() >= 4
+        assert "52.5 %" in page.inner_text("#models")
+        assert "640 km" in page.inner_text("#models")
+        assert page.locator("#models img").count() == 1
+        broken = "[...document.images].filter(i => !i.complete || !i.naturalWidth).length"
+        assert page.evaluate(broken) == 0
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
+        assert noise == []
+        page.close()
+
+
+def test_hostile_text_stays_text(dataset: HandMade, browser: Any) -> None:
+    root = dataset.layout.root
+    names = {"country_name": HOSTILE, "region_name": f"x_{HOSTILE}_y", "license": HOSTILE}
+    dataset.add_part(
+        [
+            row(50, **names, source=HOSTILE, source_url="javascript:alert(1)"),
+            row(51, status="rejected", reason="blurry", detail=HOSTILE, source_url=HOSTILE),
+        ],
+        images=True,
+    )
+    (root / "selections" / "all" / "selection.json").touch()
+    answers = [{"code": HOSTILE, "name": HOSTILE, "probability": 0.5}]
+    evaluation = EVALUATION | {
+        "split": HOSTILE,
+        "per_country": {HOSTILE: {"samples": 1, "top1": 1}},
+    }
+    add_run(root, "x", evaluation, [{"image": HOSTILE, "countries": answers}])
+    out = Path(write_report(dataset.layout, "hostile")["report"])
+    html = out.read_text()
+    assert "<script" not in html
+    assert "<img src=x" not in html
+    assert 'href="javascript' not in html
+    page = browser.new_page()
+    noise: list[str] = []
+    page.on("console", lambda message: noise.append(message.text))
+    page.on("dialog", lambda dialog: noise.append(dialog.message))
+    page.goto(out.as_uri())
+    assert page.locator("script").count() == 0
+    assert HOSTILE in page.inner_text("#licences")
+    assert noise == []
+    page.close()
+
+
+def test_same_dataset_same_page(dataset: HandMade) -> None:
+    pages = [Path(write_report(dataset.layout, name)["report"]) for name in ("a", "b")]
+    assert pages[0].read_bytes() == pages[1].read_bytes()
+
+
+def test_empty_dataset(hand_made: HandMade, browser: Any) -> None:
+    out = Path(write_report(hand_made.layout, "default")["report"])
+    page = browser.new_page()
+    page.goto(out.as_uri())
+    assert page.inner_text("#captures") == "0"
+    assert "lostfound enrich" in page.inner_text("header")
+    page.close()
+
+
+@pytest.mark.parametrize(
+    "evaluation",
+    [{}, [], EVALUATION | {"chance_top1": 7}, EVALUATION | {"country": {"top1": float("nan")}}],
+)
+def test_a_bad_run_is_named_and_the_rest_is_shown(dataset: HandMade, evaluation: Any) -> None:
+    root = dataset.layout.root
+    add_run(root, "good", EVALUATION)
+    add_run(root, "bad", evaluation)
+    summary = write_report(dataset.layout, "default")
+    assert summary["runs"] == 1
+    assert len(summary["problems"]) == 1
+    assert summary["problems"][0].startswith("runs/bad: ")
+    assert "runs/bad" in Path(summary["report"]).read_text()
+
+
+def test_pictures_outside_the_dataset_are_not_copied(dataset: HandMade, tmp_path: Path) -> None:
+    (tmp_path / "private.jpg").write_bytes(picture(5))
+    link = dataset.layout.root / "link.jpg"
+    link.symlink_to(tmp_path / "private.jpg")
+    for image in (str(tmp_path / "private.jpg"), "../private.jpg", "link.jpg"):
+        name = re.sub(r"\W", "_", image)[-20:]
+        add_run(dataset.layout.root, name, EVALUATION, [{"image": image, "countries": []}])
+    html = Path(write_report(dataset.layout, "default")["report"]).read_text()
+    models = html[html.index('id="models"') :]
+    assert models.count("no picture") == 3
+    assert "data:image" not in models
+
+
+def test_no_dataset(tmp_path: Path, lostfound: Run) -> None:
+    code, _, error = lostfound("report", tmp_path / "none")
+    assert (code, error.count("\n")) == (2, 1)
