@@ -207,10 +207,8 @@ def _explain(error: ValidationError) -> str:
     if first["type"] != "extra_forbidden":
         return f"{key}: {first['msg']}" if key else first["msg"].removeprefix("Value error, ")
     names = list(_key_names(Config))
-    # `lr` is nearer to `optimiser.head_lr` by its last part than by its whole.
-    nearest = difflib.get_close_matches(key, names, n=1, cutoff=0.6) or [
-        name for name in names if name.rpartition(".")[2] == key.rpartition(".")[2]
-    ]
+    same_end = [name for name in names if name.rpartition(".")[2] == key.rpartition(".")[2]]
+    nearest = same_end or difflib.get_close_matches(key, names, n=1)
     hint = f"did you mean {nearest[0]}?" if nearest else f"known keys: {', '.join(names)}"
     return f"unknown key {key}; {hint}"
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from shards.atomic import write_json
 from shards.labels import LABELS_NAME, CountryLabel, Labels, RegionLabel
 from shards.manifest import Manifest, SelectionEntry, file_entry, write_manifest
-from shards.rows import SHARD_SCHEMA
+from shards.schema import SHARD_SCHEMA
 from shards.tar import END_OF_ARCHIVE, write_member
 
 
@@ -58,7 +58,7 @@ def make_shards(
     splits = SPLITS if splits is None else splits
     entries, number = [], 0
     for split, samples in splits.items():
-        halves = [range(0, samples // 2), range(samples // 2, samples)]
+        halves = [range(samples // 2), range(samples // 2, samples)]
         for shard, rows in enumerate(half for half in halves if len(half)):
             name = f"{split}-{shard:06d}"
             table, tar = [], directory / "data" / f"{name}.tar"
@@ -122,9 +122,7 @@ def _labels(samples: int, places: tuple[Place, ...]) -> Labels:
             for i, p in enumerate(places)
         ],
         regions=[
-            RegionLabel(
-                index=i, id=p.region_id, name=p.name, country_code=p.code, samples=each
-            )
+            RegionLabel(index=i, id=p.region_id, name=p.name, country_code=p.code, samples=each)
             for i, p in enumerate(places)
         ],
     )
