@@ -28,8 +28,9 @@ from shards.manifest import (
     write_manifest,
 )
 from shards.plan import ShardPlan, plan_shards
-from shards.rows import SHARD_SCHEMA, SelectedRows, Selection, load_selection, open_rows
+from shards.rows import SelectedRows, Selection, load_selection, open_rows
 from shards.sample import SAMPLE_FIELDS
+from shards.schema import SHARD_SCHEMA
 from shards.version import code_version
 from shards.writer import ShardResult, ShardTask, write_shard
 

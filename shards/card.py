@@ -6,8 +6,9 @@ from typing import Any
 import yaml
 
 from shards.manifest import FileEntry
-from shards.rows import SHARD_SCHEMA, SelectedRows, Selection
+from shards.rows import SelectedRows, Selection
 from shards.sample import SAMPLE_FIELDS, UNKNOWN_INDEX, UNKNOWN_NUMBER
+from shards.schema import SHARD_SCHEMA
 from shards.version import code_version
 
 CARD_NAME = "README.md"

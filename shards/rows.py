@@ -23,17 +23,7 @@ from shards.layout import DatasetLayout
 from shards.manifest import SelectionEntry
 from shards.plan import sample_size
 from shards.sample import NUMBERS_AND_NAMES_BYTES, text_bytes_sql
-from shards.schema import METADATA_SCHEMA, Status
-
-SHARD_SCHEMA = pa.schema(
-    [
-        *METADATA_SCHEMA,
-        ("split", pa.string()),
-        ("country_index", pa.int32()),
-        ("region_index", pa.int32()),
-    ]
-)
-"""The metadata of a shard; `tar`, `tar_offset` and `tar_size` point into the shard."""
+from shards.schema import METADATA_SCHEMA, SHARD_SCHEMA, Status
 
 BATCH_ROWS = 4096
 

@@ -43,15 +43,14 @@ SAMPLE_FIELDS: dict[str, type] = {
 """Fields of the JSON member in their order, with their types."""
 
 TEXT_FIELDS = tuple(name for name, kind in SAMPLE_FIELDS.items() if kind is str)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _SENTINELS: dict[type, Any] = {str: UNKNOWN_TEXT, float: UNKNOWN_NUMBER, int: UNKNOWN_INDEX}
 
 
 def sample_json(row: Mapping[str, Any]) -> bytes:
     """The JSON member of a metadata row: compact UTF-8, keys in the order of SAMPLE_FIELDS."""
     record = {name: _value(row[name], kind) for name, kind in SAMPLE_FIELDS.items()}
-    return json.dumps(record, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode(
-        "utf-8", "replace"
-    )
+    return _ENCODER.encode(record).encode("utf-8", "replace")
 
 
 def _value(value: Any, kind: type) -> Any:

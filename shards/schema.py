@@ -79,6 +79,16 @@ METADATA_SCHEMA = pa.schema(
     ]
 )
 
+SHARD_SCHEMA = pa.schema(
+    [
+        *METADATA_SCHEMA,
+        ("split", pa.string()),
+        ("country_index", pa.int32()),  # into labels.json; -1 for no such class
+        ("region_index", pa.int32()),
+    ]
+)
+"""The metadata of a shard; here `tar`, `tar_offset` and `tar_size` point into the shard."""
+
 DUPLICATES_SCHEMA = pa.schema(
     [
         ("raw_segment", pa.string()),

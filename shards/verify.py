@@ -29,8 +29,8 @@ from shards.manifest import (
     metadata_path,
 )
 from shards.paths import inside
-from shards.rows import SHARD_SCHEMA
 from shards.sample import UNKNOWN_INDEX, sample_json
+from shards.schema import SHARD_SCHEMA
 from shards.segment import MAX_JSON_BYTES
 from shards.tar import END_OF_ARCHIVE
 

@@ -21,8 +21,8 @@ from shards.errors import WorkError
 from shards.manifest import MANIFEST_NAME, FileEntry, file_entry, metadata_path
 from shards.paths import inside
 from shards.plan import ShardPlan
-from shards.rows import SHARD_SCHEMA
 from shards.sample import SAMPLE_FIELDS, sample_json
+from shards.schema import SHARD_SCHEMA
 from shards.tar import BLOCK, END_OF_ARCHIVE, member_size, write_member
 
 _TAR_HASH = b"lostfound.tar_sha256"

@@ -8,7 +8,6 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shards.rows import SHARD_SCHEMA
 from shards.sample import (
     NUMBERS_AND_NAMES_BYTES,
     SAMPLE_FIELDS,
@@ -16,6 +15,7 @@ from shards.sample import (
     sample_json,
     text_bytes_sql,
 )
+from shards.schema import SHARD_SCHEMA
 from tests.shards.datasets import metadata_row
 
 STRATEGIES = {
