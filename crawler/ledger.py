@@ -72,26 +72,33 @@ class Held:
 class Ledger:
     """The SQLite file. Every method is one transaction; errors of the file are WorkError."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        """Opens or makes the file; `read_only` is for other processes than the writer's owner."""
         self.path = path
         with _explained(path):
-            self._db = sqlite3.connect(path, isolation_level=None)
+            address = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+            self._db = sqlite3.connect(address, uri=True, isolation_level=None)
             try:
-                self._db.execute("PRAGMA journal_mode = WAL")
-                self._db.execute("PRAGMA synchronous = FULL")
-                self.is_new = self._prepare()
+                self.is_new = self._version() == 0
+                if self.is_new and read_only:  # its owner is just about to make the tables
+                    self._db.close()
+                    self._db = sqlite3.connect(":memory:", isolation_level=None)
+                if not read_only:
+                    self._db.execute("PRAGMA journal_mode = WAL")
+                    self._db.execute("PRAGMA synchronous = FULL")
+                if self.is_new:
+                    self._db.executescript(
+                        f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;"
+                    )
             except BaseException:
                 self._db.close()
                 raise
 
-    def _prepare(self) -> bool:
+    def _version(self) -> int:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if version > VERSION:
             raise _newer(self.path, version)
-        if version == VERSION:
-            return False
-        self._db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
-        return True
+        return int(version)
 
     def __contains__(self, key: str) -> bool:
         return self._one("SELECT 1 FROM captures WHERE key = ?", key) is not None

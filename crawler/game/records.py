@@ -114,14 +114,14 @@ class GameSink:
             task = ledger_task(self._task_id, game)
             keys: set[str] = set()
             for path in self._other_ledgers():
-                with closing(Ledger(path)) as ledger:
+                with closing(Ledger(path, read_only=True)) as ledger:
                     keys |= ledger.keys_of_task(task)
             self._elsewhere[game] = keys
         return self._elsewhere[game]
 
     def _held_elsewhere(self, key: str) -> Held | None:
         for path in self._other_ledgers():
-            with closing(Ledger(path)) as ledger:
+            with closing(Ledger(path, read_only=True)) as ledger:
                 if held := ledger.held(key):
                     return held
         return None
@@ -143,7 +143,7 @@ def reconcile(directory: Path, frontier: SqliteFrontier, rounds: int) -> None:
     """Teaches the frontier what the ledgers know: claims, and games whose rounds are all there."""
     committed: Counter[str] = Counter()
     for path in ledger_paths(directory):
-        with closing(Ledger(path)) as ledger:
+        with closing(Ledger(path, read_only=True)) as ledger:
             committed.update(ledger.tasks())
     for task, count in sorted(committed.items()):
         task_id, _, game = task.partition(":")
@@ -158,6 +158,6 @@ def count_captures(directory: Path) -> int:
     """Committed captures of all writers in `directory`."""
     total = 0
     for path in ledger_paths(directory):
-        with closing(Ledger(path)) as ledger:
+        with closing(Ledger(path, read_only=True)) as ledger:
             total += len(ledger)
     return total

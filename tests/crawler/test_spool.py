@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -139,6 +140,19 @@ def test_refuses_when_committed_bytes_are_gone(tmp_path: Path) -> None:
     open_path.unlink()
     with pytest.raises(WorkError, match="the file is gone"):
         Spool(tmp_path, "w0")
+
+
+def test_a_ledger_can_be_read_at_any_time(tmp_path: Path) -> None:
+    path = tmp_path / "w0.ledger.sqlite"
+    path.touch()  # as it is between its creation and its first transaction
+    with closing(Ledger(path, read_only=True)) as reader:
+        assert len(reader) == 0
+    with Spool(tmp_path, "w0") as spool:
+        spool.hold("test-1", b"x", "jpg", task_id="b")
+        spool.add(capture(0), image(0), "jpg", task_id="a")
+        with closing(Ledger(path, read_only=True)) as reader:
+            assert len(reader) == 1
+            assert reader.tasks() == {"a": 1, "b": 0}
 
 
 def test_rejects_bad_names(tmp_path: Path) -> None:
