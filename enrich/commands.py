@@ -4,7 +4,7 @@ from pathlib import Path
 
 import typer
 
-from shards.console import print_line, print_summary
+from shards.console import print_summary
 from shards.errors import WorkError
 from shards.fanout import default_workers
 from shards.layout import DatasetLayout
@@ -40,10 +40,10 @@ def enrich(
         min_rgb_variance=min_rgb_variance,
         min_laplacian_variance=min_laplacian_variance,
     )
-    settings = ", ".join(f"{name}={value}" for name, value in options.to_json().items())
-    print_line(f"enrich {dataset}: {settings}")
     summary = enrich_dataset(layout, options, workers=workers or default_workers(), force=force)
     print_summary(f"enrich {dataset}", summary.to_json(), as_json=as_json)
-    if summary.failures:
-        count = len(summary.failures)
-        raise WorkError(f"{count} segments could not be read, the others are done; see above")
+    if failed := len(summary.failures):
+        total = failed + summary.segments_done + summary.segments_skipped
+        raise WorkError(
+            f"{failed} of {total} segments could not be read; the others are done, see `failures`"
+        )

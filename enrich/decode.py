@@ -125,7 +125,7 @@ def _orientation(image: Image.Image) -> int:
     if image.format == "PNG" and "exif" not in image.info:
         return 1  # Pillow would decode all pixels to look behind them
     value = image.getexif().get(_ORIENTATION_TAG)
-    return value if value in range(1, 9) else 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def _before_header(data: bytes) -> Rejection | None:

@@ -60,6 +60,8 @@ def enrich_dataset(
     """
     segments = _segments(layout)
     _settle_options(layout, options, force)
+    settings = ", ".join(f"{name}={value}" for name, value in options.to_json().items())
+    print_line(f"enrich {layout.root}: {settings}")
     for directory in (layout.catalog, *layout.enriched.glob("*/")):
         remove_temporaries(directory)
     missing = [segment for segment in segments if not layout.part_rows(segment).exists()]

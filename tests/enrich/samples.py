@@ -58,3 +58,12 @@ def simple_dataset(root: Path, segments: int = 2, captures: int = 3) -> DatasetL
             [(capture(f"test-{n}", lat=f"55.7{n}"), jpeg(n), "jpg") for n in numbers],
         )
     return layout
+
+
+def part_bytes(layout: DatasetLayout) -> dict[str, bytes]:
+    """Every file of the enriched stage."""
+    return {
+        path.relative_to(layout.root).as_posix(): path.read_bytes()
+        for path in sorted(layout.enriched.rglob("*"))
+        if path.is_file()
+    }
