@@ -20,8 +20,7 @@ import pyarrow as pa
 from shards.errors import WorkError
 from shards.keys import is_key
 from shards.layout import DatasetLayout
-from shards.rows import SHARD_SCHEMA
-from shards.schema import DUPLICATES_SCHEMA, METADATA_SCHEMA
+from shards.schema import DUPLICATES_SCHEMA, METADATA_SCHEMA, SHARD_SCHEMA
 
 SELECTION_SCHEMA = pa.schema(
     [

@@ -5,8 +5,10 @@ SELECT
     count(*) AS captures,
     count(*) FILTER (status = 'kept') AS kept,
     count(DISTINCT region_id) FILTER (status = 'kept') AS regions,
-    round(count(*) FILTER (status = 'kept') / sum(count(*) FILTER (status = 'kept')) OVER (), 4)
-        AS share_of_kept
+    round(
+        count(*) FILTER (status = 'kept')
+        / nullif(sum(count(*) FILTER (status = 'kept')) OVER (), 0), 4
+    ) AS share_of_kept
 FROM captures
 GROUP BY country_code
 ORDER BY kept DESC, captures DESC, country_code;

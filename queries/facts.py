@@ -172,4 +172,4 @@ class Facts:
 
 def _each(groups: str, pictures: int, most: int) -> str:
     """SQL for the pictures of each group when `groups`, but at most `most`, share `pictures`."""
-    return f"least({MAX_PER_GROUP}, {pictures} // least({groups}, {most}))"
+    return f"least({MAX_PER_GROUP}, {pictures} // greatest(1, least({groups}, {most})))"

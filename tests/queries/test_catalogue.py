@@ -9,8 +9,7 @@ import pytest
 from queries.catalogue import SELECTION_SCHEMA, VIEWS, connect
 from shards.errors import WorkError
 from shards.layout import DatasetLayout
-from shards.rows import SHARD_SCHEMA
-from shards.schema import METADATA_SCHEMA
+from shards.schema import METADATA_SCHEMA, SHARD_SCHEMA
 from tests.queries.conftest import HandMade, duplicate, row
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from crawler.browser import launch_options
+from queries.query import saved_queries
 from queries.report import write_report
 from tests.queries.conftest import HandMade, duplicate, picture, row
 
@@ -147,6 +148,17 @@ def test_empty_dataset(hand_made: HandMade, browser: Any) -> None:
     assert page.inner_text("#captures") == "0"
     assert "lostfound enrich" in page.inner_text("header")
     page.close()
+
+
+@pytest.mark.parametrize("status", ["kept", "rejected"])
+def test_all_of_one_status(hand_made: HandMade, lostfound: Run, status: str) -> None:
+    reason = None if status == "kept" else "no_country"
+    hand_made.add_part([row(1, status=status, reason=reason)], images=True)
+    root = hand_made.layout.root
+    summary = write_report(hand_made.layout, "default")
+    assert summary["kept"] == (status == "kept")
+    for name in saved_queries():
+        assert lostfound("query", root, "--name", name)[0] == 0
 
 
 @pytest.mark.parametrize(
