@@ -20,7 +20,14 @@ def ensure_ray() -> None:
     else:
         # Two slots at least: the demo's two actors and two training workers need them.
         slots = max(2, os.cpu_count() or 1)
-        ray.init(address="local", num_cpus=slots, include_dashboard=False, **quiet)
+        options = {"address": "local", "num_cpus": slots, "include_dashboard": False, **quiet}
+        try:
+            ray.init(**options)
+        except Exception as error:
+            # Ray gives its own processes 30 seconds, which a busy machine may exceed.
+            if "timed out during startup" not in str(error):
+                raise
+            ray.init(**options)
 
 
 def default_workers() -> int:
