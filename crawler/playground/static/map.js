@@ -32,10 +32,11 @@ export class WorldMap {
     const { clientWidth: width, clientHeight: height } = this.canvas;
     const [x, y] = [(lon + 180) / 360 * width, (90 - lat) / 180 * height];
     const inside = (value, size) => Math.min(Math.max(value, SIZE / 2), size - SIZE / 2);
-    const taken = ([a, b]) => this.marks.some(([c, d]) => Math.hypot(a - c, b - d) < 1.5 * SIZE);
+    const taken = ([a, b]) => this.marks.some(([c, d]) => Math.hypot(a - c, b - d) < 1.1 * SIZE);
     let spot = [inside(x, width), inside(y, height)];
-    for (let turn = 1; turn < 400 && taken(spot); turn += 1) {
-      spot = [inside(x + 2 * turn * Math.cos(turn), width), inside(y + 2 * turn * Math.sin(turn), height)];
+    for (let turn = 1; turn < 900 && taken(spot); turn += 1) {
+      const away = turn / 3;
+      spot = [inside(x + away * Math.cos(turn), width), inside(y + away * Math.sin(turn), height)];
     }
     this.marks.push(spot);
     element.style.left = `${100 * spot[0] / width}%`;

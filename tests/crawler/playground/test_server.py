@@ -72,14 +72,15 @@ def test_bad_requests_are_refused_and_change_nothing() -> None:
         async with serve(CONFIG) as server, signed_in(server) as client:
             _, dealt = await ask(client, "/api/games", {})
             path = f"/api/games/{dealt['id']}/guess"
-            for body in (
+            refused: tuple[Any, ...] = (
                 {},
                 [],
                 {"round": 1, "lat": "x", "lon": 0},
                 {"round": 1, "lat": 91, "lon": 0},
                 {"round": 1, "lat": float("nan"), "lon": 0},
                 {"round": float("inf"), "lat": 0, "lon": 0},
-            ):
+            )
+            for body in refused:
                 assert (await ask(client, path, body))[0] == 400
             assert (await ask(client, path, {"round": 3, "lat": 0, "lon": 0}))[0] == 409
             assert (await ask(client, "/api/games/none"))[0] == 404
