@@ -88,23 +88,27 @@ class Facts:
         ).fetchall()
         return [Cell(*row) for row in rows]
 
-    def histogram(self, column: str, *, log: bool) -> list[Bin]:
+    def histogram(self, column: str, *, log: bool, reach: float | None = None) -> list[Bin]:
         """`BINS` bins of equal width, on a logarithmic axis when `log` (values below 1 count as 1).
 
-        Sums of floats depend on the order of the rows, so only counts and extremes are used.
+        The bins reach the value `reach` even when no capture does.
         """
-        value = f"log10(greatest({column}, 1))" if log else column
+
+        def scaled(text: str) -> str:
+            return f"log10(greatest({text}, 1))" if log else text
+
+        value, edge = scaled(column), "NULL" if reach is None else scaled(repr(float(reach)))
         rows = self._connection.execute(
             f"""WITH v AS (SELECT {value} AS v, status FROM captures
                 WHERE isfinite({column})),
-            e AS (SELECT min(v) AS low, max(v) AS high FROM v)
+            e AS (SELECT least(min(v), {edge}) AS low, greatest(max(v), {edge}) AS high FROM v)
             SELECT low, high,
                 least({BINS - 1}, floor((v - low) / nullif(high - low, 0) * {BINS}))::INTEGER AS b,
                 count(*) FILTER (status = 'kept'), count(*) FILTER (status = 'rejected')
             FROM v, e GROUP BY ALL ORDER BY b"""  # noqa: S608 - column names of this module
         ).fetchall()
-        if not rows or rows[0][2] is None:
-            return []  # no values, or all the same
+        if not rows or rows[0][0] == rows[0][1]:
+            return []  # no values, or one alone
         low, high = rows[0][:2]
         edges = [low + (high - low) * n / BINS for n in range(BINS + 1)]
         edges = [10**edge for edge in edges] if log else edges

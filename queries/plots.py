@@ -140,7 +140,8 @@ def histogram(bins: Sequence[Bin], *, threshold: float | None, log: bool) -> str
         f'<text class="tick" x="{x(value):.1f}" y="{floor + 17}">{_short(value)}</text>'
         for value in _ticks(bins[0].low, bins[-1].high, log=log)
     )
-    if threshold is not None and bins[0].low < threshold < bins[-1].high:
+    # The outermost edges went through a logarithm and back.
+    if threshold is not None and low - 1e-9 <= scale(threshold) <= high + 1e-9:
         at = x(threshold)
         side, shift = ("end", -4) if at > width / 2 else ("start", 4)
         parts.append(
@@ -154,7 +155,10 @@ def histogram(bins: Sequence[Bin], *, threshold: float | None, log: bool) -> str
 def _ticks(low: float, high: float, *, log: bool) -> list[float]:
     if log:
         first, last = math.ceil(math.log10(max(low, 1e-9))), math.floor(math.log10(high))
-        return [10.0**power for power in range(first, last + 1)]
+        if last - first >= 1:
+            return [10.0**power for power in range(first, last + 1)]
+        steps = [n * 10.0**power for power in range(first - 1, last + 1) for n in (1, 2, 5)]
+        return [value for value in steps if low <= value <= high]
     step = 10 ** math.floor(math.log10((high - low) or 1))
     step = step if (high - low) / step >= 3 else step / 4
     return [step * n for n in range(math.ceil(low / step), math.floor(high / step) + 1)]

@@ -4,6 +4,7 @@ The file holds everything that it shows, runs no script, and asks the network fo
 """
 
 import json
+import math
 from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
@@ -88,8 +89,8 @@ def _environment() -> Environment:
 def _histograms(facts: Facts, thresholds: dict[str, float]) -> list[dict[str, Any]]:
     charts = []
     for column, title, meaning, option, log in SCORES:
-        bins = facts.histogram(column, log=log)
         threshold = thresholds.get(option) if option else None
+        bins = facts.histogram(column, log=log, reach=threshold)
         svg = Markup(histogram(bins, threshold=threshold, log=log))  # noqa: S704 - numbers only
         charts.append({"title": title, "meaning": meaning, "svg": svg, "threshold": threshold})
     return [chart for chart in charts if chart["svg"]]
@@ -99,7 +100,11 @@ def _thresholds(layout: DatasetLayout) -> dict[str, float]:
     """The numbers among the options that `enrich` stored beside its parts."""
     try:
         options = json.loads((layout.enriched / "options.json").read_bytes())
-        return {name: value for name, value in options.items() if isinstance(value, int | float)}
+        return {
+            name: float(value)
+            for name, value in options.items()
+            if isinstance(value, int | float) and math.isfinite(value)
+        }
     except (OSError, ValueError, AttributeError):
         return {}
 

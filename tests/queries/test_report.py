@@ -90,7 +90,7 @@ def test_opens_in_a_browser(dataset: HandMade, lostfound: Run, browser: Any) -> 
         assert page.locator("#samples img").count() == 6 + 6 + 5 + 2
         assert page.locator("#rejections img").count() == 2
         assert page.locator("#rejections .nothing").count() == 1
-        assert page.locator("svg.histogram path.threshold").count() >= 1
+        assert page.locator("svg.histogram path.threshold").count() == 2
         assert page.locator("svg.map circle").count() >= 4
         assert "52.5 %" in page.inner_text("#models")
         assert "640 km" in page.inner_text("#models")
