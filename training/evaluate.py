@@ -30,6 +30,7 @@ def evaluate_model(model: Path, shards: Path, split: str = "test") -> dict[str, 
     """
     path = model_path(model)
     trained = load_model(path)
+    digest = data_sha256(shards)
     labels = read_labels(shards)
     if not same_classes(trained.description.labels, labels):
         raise WorkError(
@@ -42,7 +43,7 @@ def evaluate_model(model: Path, shards: Path, split: str = "test") -> dict[str, 
     outcomes, loss = _outcomes(trained, samples)
     result = {
         "model": path.name,
-        "data_sha256": data_sha256(shards),
+        "data_sha256": digest,
         "split": split,
         "countries": len(labels.countries),
         **figures(outcomes),

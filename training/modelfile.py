@@ -27,7 +27,8 @@ MODEL_NAME = "model.safetensors"
 FORMAT: Literal["lostfound-model"] = "lostfound-model"
 FORMAT_VERSION = 1
 LICENCE = "Apache-2.0"
-_DESCRIPTION, _DIGEST = "description", "sha256"
+# One key, because safetensors writes several in random order.
+_KEY = "lostfound"
 _CENTRES, _MIDPOINTS = "labels.country_centres", "labels.region_midpoints"
 _MODEL = "model."
 
@@ -113,10 +114,10 @@ def write_model(
     tensors = {_MODEL + name: t.detach().cpu().contiguous() for name, t in state.items()}
     tensors[_CENTRES] = torch.from_numpy(decoder.country_centres.copy())
     tensors[_MIDPOINTS] = torch.from_numpy(decoder.region_midpoints.copy())
-    text = json.dumps(description.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
-    metadata = {_DESCRIPTION: text, _DIGEST: _digest(text, tensors), "format": "pt"}
+    values = description.model_dump(mode="json")
+    content = {"description": values, "sha256": _digest(values, tensors)}
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata)
+        save_file(tensors, temporary, {_KEY: json.dumps(content, sort_keys=True)})
 
 
 def read_model_file(path: Path) -> tuple[Description, dict[str, Tensor]]:
@@ -131,23 +132,32 @@ def read_model_file(path: Path) -> tuple[Description, dict[str, Tensor]]:
         raise UsageError(f"{path}: no such model file; `lostfound train` writes one")
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            if _DESCRIPTION not in metadata or _DIGEST not in metadata:
+            text = (file.metadata() or {}).get(_KEY)
+            if text is None:
                 raise WorkError(f"{path}: a safetensors file, but not a model of lostfound")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise WorkError(f"{path}: not a model file ({error}); copy or train it again") from None
-    if _digest(metadata[_DESCRIPTION], tensors) != metadata[_DIGEST]:
+    return _checked_description(path, text, tensors), tensors
+
+
+def _checked_description(path: Path, text: str, tensors: Mapping[str, Tensor]) -> Description:
+    try:
+        content = json.loads(text)
+        values, digest = content["description"], content["sha256"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise WorkError(f"{path}: its description cannot be read; copy or train it again") from None
+    if _digest(values, tensors) != digest:
         raise WorkError(f"{path}: its content does not match its hash; copy or train it again")
     try:
-        description = Description.model_validate_json(metadata[_DESCRIPTION])
+        description = Description.model_validate(values)
     except ValidationError as error:
         problem = error.errors()[0]
         place = ".".join(map(str, problem["loc"]))
         raise WorkError(f"{path}: cannot be understood: {place}: {problem['msg']}") from None
     if description.format_version > FORMAT_VERSION:
         raise UsageError(f"{path}: format version {description.format_version}; update lostfound")
-    return description, tensors
+    return description
 
 
 def load_model(path: Path) -> TrainedModel:
@@ -180,8 +190,8 @@ def model_path(path: Path) -> Path:
     return path / MODEL_NAME
 
 
-def _digest(text: str, tensors: Mapping[str, Tensor]) -> str:
-    digest = hashlib.sha256(text.encode())
+def _digest(description: Any, tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode())
     for name in sorted(tensors):
         tensor = tensors[name]
         digest.update(f"\0{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())

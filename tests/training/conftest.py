@@ -13,7 +13,13 @@ TINY = (
     "image.height=32",
     "batch_size=8",
     "optimiser.trunk_lr=0.003",
+    "epochs=2",
+    "heads={country: {}, coordinates: {}}",
+    "optimiser.head_lr=0.003",
     "norm_momentum=0.1",
+    "ema_decay=0",
+    "validate_every=1",
+    "best_by=last",
     "job.workers=0",
 )
 
@@ -42,5 +48,5 @@ def run(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from training.job import run_training
 
     runs = tmp_path_factory.mktemp("runs")
-    config = tiny_config("epochs=12", "heads.region={}", "validate_every=1")
+    config = tiny_config("epochs=20", "heads.region={}")
     return Path(run_training(config, shards, runs)["run"])

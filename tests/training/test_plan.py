@@ -36,7 +36,8 @@ def test_global_batches_do_not_depend_on_the_number_of_workers(
     samples: int, batch: int, one: int, other: int
 ) -> None:
     def batches(world: int) -> list[list[int]]:
-        return [np.concatenate(parts).tolist() for parts in zip(*_plans(samples, batch, world))]
+        ranks = _plans(samples, batch, world)
+        return [np.concatenate(parts).tolist() for parts in zip(*ranks, strict=True)]
 
     assert batches(one) == batches(other)
 

@@ -1,0 +1,74 @@
+"""The verbs of this stage, as a user types them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import lostfound
+from tests.training.shardmaker import PLACES, encode, make_shards, picture
+
+SMALL = ["network=shufflenet_v2_x0_5", "image={width: 32, height: 32}", "batch_size=8", "epochs=1"]
+
+
+def _run(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as stop:
+        lostfound.main([str(word) for word in words])
+    found = capsys.readouterr()
+    assert isinstance(stop.value.code, int)
+    return stop.value.code, found.out, found.err
+
+
+def test_train_evaluate_predict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shards = make_shards(tmp_path / "data" / "shards" / "small")
+    code, out, err = _run(
+        capsys, "train", "demo", *SMALL, "--shards", shards, "--workers", 0, "--json"
+    )
+    assert code == 0
+    summary = json.loads(out)
+    assert Path(summary["run"]).parent == tmp_path / "data" / "runs"
+    assert "network: shufflenet_v2_x0_5" in err
+    code, out, _ = _run(capsys, "evaluate", summary["run"], "--shards", shards, "--json")
+    assert code == 0
+    assert json.loads(out)["samples"] == 11
+    image, broken = tmp_path / "a.jpg", tmp_path / "b.jpg"
+    image.write_bytes(encode(picture(PLACES[0], 1)))
+    broken.write_bytes(b"")
+    code, out, _ = _run(capsys, "predict", summary["model"], image, "--top", 2, "--json")
+    assert code == 0
+    assert len(json.loads(out)["predictions"][0]["countries"]) == 2
+    code, out, err = _run(capsys, "predict", summary["model"], broken, image)
+    assert code == 1
+    assert "position" in out
+    assert err.splitlines() == [line for line in err.splitlines() if line.startswith("lostfound: ")]
+    assert str(broken) in err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["train", "demo", "--shards", "absent", "--out", "runs"], 2, "no such shard directory"),
+        (["train", "nope", "--shards", "s"], 2, "no such configuration file"),
+        (["train", "demo", "epoch=1", "--shards", "s"], 2, "did you mean epochs?"),
+        (["train", "demo", "--shards", "s"], 2, "--out"),
+        (["train", "demo", "network=vgg0", "--shards", "s", "--out", "r"], 2, "network vgg0"),
+        (["evaluate", "absent", "--shards", "s"], 2, "no such model file"),
+        (["predict", "absent", "x.jpg"], 2, "no such model file"),
+    ],
+)
+def test_errors_are_one_line(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    code: int,
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_shards(tmp_path / "s")
+    found, out, err = _run(capsys, *words)
+    assert found == code
+    assert out == ""
+    last = err.splitlines()[-1]
+    assert last.startswith("lostfound: ")
+    assert message in last
