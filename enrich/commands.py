@@ -4,6 +4,7 @@ from pathlib import Path
 
 import typer
 
+from shards.bench import bench_group
 from shards.console import print_summary
 from shards.errors import WorkError
 from shards.fanout import default_workers
@@ -13,6 +14,7 @@ from shards.layout import DatasetLayout
 def register(app: typer.Typer) -> None:
     """Adds this stage's verbs to the `lostfound` command."""
     app.command()(enrich)
+    bench_group(app).command("enrich")(bench_enriching)
 
 
 def enrich(
@@ -47,3 +49,14 @@ def enrich(
         raise WorkError(
             f"{failed} of {total} segments could not be read; the others are done, see `failures`"
         )
+
+
+def bench_enriching(
+    images: int = typer.Option(120, min=1, help="Photographs per round."),
+    rounds: int = typer.Option(5, min=1, help="Rounds; the median counts."),
+    as_json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
+) -> None:
+    """Enriching against a bare OpenCV loop over the same photographs, one process each."""
+    from enrich.bench import bench_enrich
+
+    print_summary("bench enrich", bench_enrich(images, rounds), as_json=as_json)

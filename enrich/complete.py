@@ -38,7 +38,8 @@ def _jpeg_truncation(data: bytes) -> str:
         if prefix != 0xFF:
             return ""  # not a cut but a damaged header: for the decoder to judge
         if marker == _START_OF_SCAN:
-            whole = data.find(_JPEG_END, position) >= 0
+            # From the back, because that is where it normally stands.
+            whole = data.rfind(_JPEG_END, position) >= 0
             return "" if whole else "the JPEG scan has no end marker"
         if marker == 0xFF:  # a fill byte
             position += 1

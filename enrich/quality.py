@@ -49,5 +49,5 @@ def perceptual_hash(grey: npt.NDArray[np.uint8]) -> int:
     small = cv2.resize(grey, (_TRANSFORM_SIDE, _TRANSFORM_SIDE), interpolation=cv2.INTER_AREA)
     low = np.asarray(cv2.dct(small.astype(np.float32)))[:_HASH_SIDE, :_HASH_SIDE].ravel()
     # The first frequency is the brightness, which says nothing about the scene.
-    bits = low > np.median(low[1:])
+    bits = low > np.sort(low[1:])[_HASH_SIDE**2 // 2 - 1]
     return int(np.packbits(bits).view(">i8")[0])

@@ -92,7 +92,7 @@ class RegionTable:
     def _containing(self, lats: Floats, lons: Floats) -> Ints:
         """Index of the first region that contains or touches each point, -1 for none."""
         point, part = self._tree.query(shapely.points(lons, lats))
-        shapely.prepare(self._parts)
+        shapely.prepare(self._parts[np.unique(part)])
         hit = shapely.intersects_xy(self._parts[part], lons[point], lats[point])
         best = np.full(len(lats), len(self.ids), dtype=np.int64)
         np.minimum.at(best, point[hit], self._owners[part[hit]])
