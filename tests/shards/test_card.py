@@ -7,6 +7,7 @@ from huggingface_hub import DatasetCard
 
 from shards.build import build_shards
 from shards.card import hub_licenses
+from shards.sample import SAMPLE_FIELDS
 from tests.shards.datasets import make_dataset, metadata_row
 
 
@@ -24,6 +25,11 @@ def test_the_hub_reads_the_card(tmp_path: Path) -> None:
     assert data["license"] == ["cc-by-sa-4.0"]
     assert data["size_categories"] == ["n<1K"]
     assert [config["config_name"] for config in data["configs"]] == ["default", "metadata"]
+    [info] = data["dataset_info"]
+    assert info["config_name"] == "default"
+    features = {feature["name"]: feature for feature in info["features"]}
+    assert list(features) == ["jpg", "json", "__key__", "__url__"]
+    assert [field["name"] for field in features["json"]["struct"]] == list(SAMPLE_FIELDS)
     assert "| SE | Sweden | 1 | 5 | 1 |" in text
 
 

@@ -101,6 +101,7 @@ def test_the_same_folder_gives_the_same_bytes(tmp_path: Path) -> None:
             (root / name).write_bytes(picture(int(name[0])))
         layouts.append(DatasetLayout(tmp_path / f"out{len(layouts)}"))
         import_photos(root, layouts[-1], "exif")
+    assert list(samples(layouts[0])) == names
     one, two = ([path.read_bytes() for path in each.sealed_segments()] for each in layouts)
     assert one == two
 
@@ -155,6 +156,20 @@ def test_bad_rows_are_listed_and_everything_else_is_imported(
     capture = samples(layout)["z.jpg"][0].capture
     assert capture is not None
     assert (capture.lat, capture.lon) == ("NaN", "400")
+
+
+def test_what_a_row_says_wins_over_the_defaults(tmp_path: Path, layout: DatasetLayout) -> None:
+    root = tmp_path / "in"
+    root.mkdir()
+    for number in range(2):
+        (root / f"{number}.jpg").write_bytes(picture(number))
+    (root / "t.csv").write_text("file,country,license\n0.jpg,SE,MIT\n1.jpg,SE,\n")
+    import_photos(root, layout, "csv", defaults={"license": "CC0-1.0"})
+    captures = {name: sample.capture for name, (sample, _) in samples(layout).items()}
+    assert {name: c and c.license for name, c in captures.items()} == {
+        "0.jpg": "MIT",
+        "1.jpg": "CC0-1.0",
+    }
 
 
 def test_a_file_beyond_the_limit_is_not_read(
