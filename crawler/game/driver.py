@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import hashlib
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Error as PlaywrightError
-from playwright.async_api import Page, Request
+from playwright.async_api import Page, Request, Route
 from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 
 from crawler.game.pages import game_id, parse_round
@@ -19,6 +20,7 @@ from crawler.game.play import Account, DriverTimeoutError, PageGoneError, Pictur
 from crawler.game.site import Element, Marker, Site, element_data
 
 JPEG_QUALITY = 95
+MAP_LINK = re.compile("[?&]cbll=")
 FRAME_PAUSE = 0.06
 NETWORK_PAUSE = 0.1
 NAVIGATED = ("context was destroyed", "Cannot find context", "navigat", "Frame was detached")
@@ -159,17 +161,26 @@ class PageDriver:
         return str(found[-1]["link"]) or await self._opened_link(seconds)
 
     async def _opened_link(self, seconds: float) -> str:
-        """Where a marker without a link of its own leads: the window it opens is closed at once."""
-        async with (
-            self._bounded(seconds),
-            self.page.expect_popup(timeout=1000 * seconds) as popup,
-        ):
-            await self._click((self.site.answer,), seconds)
+        """Where a marker without a link of its own leads: the request is read and not sent."""
+        context = self.page.context
+        opened: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+        async def catch(route: Route) -> None:
+            if not opened.done():
+                opened.set_result(route.request.url)
+            await route.abort()
+
         async with self._bounded(seconds):
-            window = await popup.value
-            url = str(window.url)
-            await window.close()
-        return url
+            await context.route(MAP_LINK, catch)
+            try:
+                await self._click((self.site.answer,), seconds)
+                async with asyncio.timeout(seconds):
+                    return await opened
+            finally:
+                await context.unroute(MAP_LINK, catch)
+                for page in context.pages:
+                    if page is not self.page:
+                        await page.close()
 
     async def next_round(self, seconds: float) -> None:
         await self._click(self.site.next, seconds)
