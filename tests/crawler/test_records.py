@@ -1,0 +1,82 @@
+"""Rounds become captures; what another writer began, or a lost frontier knew, is found again."""
+
+import json
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from crawler.frontier import SqliteFrontier, TaskState
+from crawler.game.play import Picture
+from crawler.game.records import GameSink, count_captures, reconcile, round_capture
+from crawler.game.site import Site
+from crawler.spool import Spool
+
+SITE = Site(base_url="http://127.0.0.1:1")
+PICTURE = Picture(b"pixels", "jpg", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), covered=True)
+LINK = "https://maps.test/?q&cbll=1.5,-2.25&cbp=11"
+
+
+@pytest.fixture
+def frontier(tmp_path: Path) -> SqliteFrontier:
+    frontier = SqliteFrontier(tmp_path / "frontier.sqlite")
+    frontier.add(["task-1", "task-2"])
+    return frontier
+
+
+def test_a_round_as_a_capture() -> None:
+    capture = round_capture(SITE, "abc", 3, PICTURE, LINK, "chromium 1")
+    assert capture.key == "geoguessr-abc-3"
+    assert (capture.source, capture.group_id) == ("geoguessr", "abc")
+    assert (capture.lat, capture.lon) == ("1.5", "-2.25")
+    assert capture.captured_at == "2026-01-02T03:04:05.000+00:00"
+    assert capture.license == "CC0-1.0"
+    extra = json.loads(capture.extra)
+    assert (extra["round"], extra["mode"], extra["viewport"]) == (3, "singleplayer", "1824x720")
+    assert extra["covered"]
+    assert round_capture(SITE, "abc", 3, PICTURE, "", "chromium 1").lat == ""
+
+
+def test_a_held_picture_comes_back_as_it_was(tmp_path: Path, frontier: SqliteFrontier) -> None:
+    with Spool(tmp_path, "w0") as spool:
+        GameSink(SITE, spool, frontier, "task-1", "").hold("abc", 1, PICTURE)
+    with Spool(tmp_path, "w0") as spool:
+        sink = GameSink(SITE, spool, frontier, "task-1", "")
+        assert sink.held("abc", 1) == PICTURE
+        sink.commit("abc", 1, PICTURE, LINK)
+        assert sink.committed("abc", 1)
+        assert sink.held("abc", 1) is None
+
+
+def test_another_writer_goes_on(tmp_path: Path, frontier: SqliteFrontier) -> None:
+    with Spool(tmp_path, "w1") as spool:
+        sink = GameSink(SITE, spool, frontier, "task-1", "")
+        sink.commit("abc", 1, PICTURE, LINK)
+        sink.hold("abc", 2, PICTURE)
+    with Spool(tmp_path, "w0") as spool:
+        sink = GameSink(SITE, spool, frontier, "task-1", "")
+        assert sink.committed("abc", 1)
+        assert not sink.committed("abc", 2)
+        held = sink.held("abc", 2)
+        assert held == PICTURE
+        sink.commit("abc", 2, replace(held, image=b"same"), LINK)
+    assert count_captures(tmp_path) == 2
+
+
+def test_a_lost_frontier_is_restored(tmp_path: Path, frontier: SqliteFrontier) -> None:
+    with Spool(tmp_path, "w0") as spool, Spool(tmp_path, "w1") as other:
+        first = GameSink(SITE, spool, frontier, "task-1", "")
+        for number in range(1, SITE.rounds):
+            first.commit("abc", number, PICTURE, LINK)
+        GameSink(SITE, other, frontier, "task-1", "").commit("abc", SITE.rounds, PICTURE, LINK)
+        GameSink(SITE, other, frontier, "task-2", "").hold("xyz", 1, PICTURE)
+    with closing(SqliteFrontier(tmp_path / "new.sqlite")) as fresh:
+        fresh.begin_run(["task-1", "task-2", "task-3"])
+        reconcile(tmp_path, fresh, SITE.rounds)
+        assert fresh.counts()[TaskState.DONE] == 1
+        assert fresh.claimed() == {"abc": "task-1", "xyz": "task-2"}
+        task = fresh.lease("w", 60)
+        assert task is not None
+        assert (task.id, task.item) == ("task-2", "xyz")
