@@ -58,6 +58,6 @@ def _png_truncation(data: bytes) -> str:
     while position + 12 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, position)
         position += 12 + length
-        if kind == b"IEND" and position <= len(data):
+        if kind == b"IEND":
             return ""
     return f"the PNG ends at byte {len(data)}, before its IEND chunk"

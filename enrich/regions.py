@@ -111,9 +111,9 @@ class _Borders:
         degrees, ring = shapely.get_coordinates(
             shapely.segmentize(rings, MAX_EDGE_DEGREES), return_index=True
         )
-        vectors = unit_vectors(degrees[:, 1], degrees[:, 0])
+        self._vectors = unit_vectors(degrees[:, 1], degrees[:, 0])
         first = np.flatnonzero(ring[:-1] == ring[1:])  # an edge starts at each vertex but the last
-        self._starts, self._ends = vectors[first], vectors[first + 1]
+        self._first = first
         self._owners = owners[part[ring[first]]]
         low = np.minimum(degrees[first], degrees[first + 1])
         high = np.maximum(degrees[first], degrees[first + 1])
@@ -131,8 +131,9 @@ class _Borders:
     def nearest(self, lats: Floats, lons: Floats, limit_km: float) -> tuple[Ints, Floats]:
         """Nearest region and its distance for points outside all regions; (-1, inf) for none."""
         point, edge = self._edges_near(lats, lons, limit_km)
+        start = self._first[edge]
         distances = distance_to_edges_km(
-            unit_vectors(lats, lons)[point], self._starts[edge], self._ends[edge]
+            unit_vectors(lats, lons)[point], self._vectors[start], self._vectors[start + 1]
         )
         distances = np.round(distances, _KM_DECIMALS)
         owners = self._owners[edge]

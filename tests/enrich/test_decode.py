@@ -2,6 +2,7 @@
 
 import io
 import struct
+import zlib
 
 import cv2
 import numpy as np
@@ -99,15 +100,13 @@ def test_sizes() -> None:
     assert reason(decode(bytes(MAX_BYTES + 1), 320, 180)) == Reason.TOO_LARGE
 
 
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize("side", [12_500, 20_000])
 def test_a_pixel_bomb_is_refused_before_decoding(side: int) -> None:
     # A whole PNG whose header promises more pixels than its few bytes hold.
     data = bytearray(encoded(picture(0, 8, 8), "png"))
     data[16:24] = struct.pack(">II", side, side)
-    decoded = decode(bytes(data), 320, 180)
-    assert reason(decoded) in (Reason.TOO_LARGE, Reason.UNDECODABLE)
-    crc = struct.pack(">I", __import__("zlib").crc32(bytes(data[12:29])))
-    data[29:33] = crc
+    data[29:33] = struct.pack(">I", zlib.crc32(bytes(data[12:29])))
     assert reason(decode(bytes(data), 320, 180)) == Reason.TOO_LARGE
 
 
