@@ -10,6 +10,7 @@ import typer
 from shards.console import print_summary
 from shards.errors import LostFoundError
 
+INTERRUPTED = 130
 STAGES = ("crawler", "enrich", "queries", "shards", "training")
 
 app = typer.Typer(
@@ -52,11 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(words: list[str]) -> int:
     try:
-        return app(args=words, prog_name="lostfound", standalone_mode=False) or 0
+        code = app(args=words, prog_name="lostfound", standalone_mode=False) or 0
+        # Typer turns Ctrl-C into this code before it can be caught here.
+        return _stopped() if code == INTERRUPTED else code
     except typer.Exit as stop:
         return stop.exit_code
     except (typer.Abort, KeyboardInterrupt):
-        return _fail("stopped; run the same command again to continue", 130)
+        return _stopped()
     except typer.TyperException as error:
         return _fail(f"{error.format_message().rstrip('.')}; see `lostfound --help`", 2)
     except LostFoundError as error:
@@ -68,6 +71,10 @@ def _run(words: list[str]) -> int:
             raise
         what = f"{type(error).__name__}: {error}"
         return _fail(f"unexpected {what}; `lostfound --debug …` shows where", 1)
+
+
+def _stopped() -> int:
+    return _fail("stopped; run the same command again to continue", INTERRUPTED)
 
 
 def _fail(message: str, code: int) -> int:
