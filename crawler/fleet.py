@@ -1,9 +1,10 @@
 """Workers as Ray actors: one browser and one writer each; a dead one is replaced."""
 
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from typing import Any
 
 from crawler.game.spider import GameJob
@@ -23,7 +24,8 @@ def run_fleet(jobs: Sequence[GameJob], on_poll: Callable[[], None]) -> int:
     are stopped before it is raised here: no browser stays, and segments stay resumable.
     """
     ensure_ray()
-    with _sigterm_interrupts():
+    # Ray tells of dead actors on stdout, where the command's summary belongs.
+    with redirect_stdout(sys.stderr), _sigterm_interrupts():
         fleet = _Fleet(jobs)
         try:
             fleet.watch(on_poll)

@@ -172,7 +172,7 @@ def test_killed_and_stopped_it_ends_like_an_undisturbed_run(server: Server, tmp_
         run.process.send_signal(signal.SIGINT)
         _, errors = run.process.communicate(timeout=60)
         assert run.process.returncode == 130, errors
-        assert len(errors.strip().splitlines()) <= 1
+        assert len(errors.strip().splitlines()) == 1
     wait_until(lambda: not any(each.is_running() for each in started), 10)
     assert list(directory.glob(f"*{OPEN_SUFFIX}"))
 
