@@ -21,6 +21,7 @@ from training.rundir import RunDirectory
 pytestmark = pytest.mark.usefixtures("ray_cluster")
 
 
+@pytest.mark.timeout(600)  # about 40 s on two idle cores
 def test_two_workers_survive_the_death_of_one(shards: Path, tmp_path: Path) -> None:
     """kill -9 on a worker: training is restarted, goes on, and ends with a model."""
     config = tiny_config("job.workers=2", "epochs=25", "job.checkpoint_seconds=0")
