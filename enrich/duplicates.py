@@ -11,6 +11,7 @@ import duckdb
 
 from shards.atomic import atomic_path
 from shards.layout import DatasetLayout
+from shards.paths import duckdb_path
 from shards.schema import DUPLICATES_SCHEMA, Reason
 
 RULES = (
@@ -36,7 +37,7 @@ class CaptureCounts:
 
 def find_duplicates(layout: DatasetLayout) -> None:
     """Writes `catalog/duplicates.parquet` from the rows of all parts."""
-    parts = [str(path) for path in layout.parts()]
+    parts = [duckdb_path(path) for path in layout.parts()]
     with duckdb.connect() as connection, atomic_path(layout.duplicates) as temporary:
         connection.execute(f"SET temp_directory = '{_quoted(temporary)}-spill'")
         connection.execute(
@@ -59,8 +60,8 @@ def find_duplicates(layout: DatasetLayout) -> None:
 def count_captures(layout: DatasetLayout) -> CaptureCounts:
     """Counts all captures by their final status: the parts' rows with the duplicates applied."""
     files = {
-        "parts": [str(path) for path in layout.parts()],
-        "duplicates": str(layout.duplicates),
+        "parts": [duckdb_path(path) for path in layout.parts()],
+        "duplicates": duckdb_path(layout.duplicates),
     }
     final = (
         " FROM read_parquet($parts) AS part LEFT JOIN read_parquet($duplicates) AS duplicate"

@@ -8,7 +8,6 @@
 Each view is there from the start, empty and with the right columns until its files exist.
 """
 
-import re
 import secrets
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -20,6 +19,7 @@ import pyarrow as pa
 from shards.errors import WorkError
 from shards.keys import is_key
 from shards.layout import DatasetLayout
+from shards.paths import duckdb_path
 from shards.schema import DUPLICATES_SCHEMA, METADATA_SCHEMA, SHARD_SCHEMA
 
 SELECTION_SCHEMA = pa.schema(
@@ -41,8 +41,6 @@ _SQL_TYPES = {
     pa.int64(): "BIGINT",
     pa.timestamp("ms", tz="UTC"): "TIMESTAMP WITH TIME ZONE",
 }
-
-_GLOB_CHARACTERS = re.compile(r"[*?\[]")
 
 
 def connect(layout: DatasetLayout, *, locked: bool = True) -> duckdb.DuckDBPyConnection:
@@ -91,7 +89,7 @@ def first_lines(error: Exception) -> str:
 
 def _lock(connection: duckdb.DuckDBPyConnection, files: Iterable[Path]) -> None:
     # DuckDB asks for a pattern as it is written, then for the file that it finds.
-    names = sorted({name for file in files for name in (_pattern(file), str(file.resolve()))})
+    names = sorted({name for file in files for name in (duckdb_path(file), str(file.resolve()))})
     paths = ", ".join(map(quoted, names))
     connection.execute(f"SET allowed_paths = [{paths}]")
     connection.execute("SET enable_external_access = false")
@@ -172,10 +170,5 @@ def _read(schema: pa.Schema, files: Sequence[Path]) -> str:
         columns = ", ".join(f"NULL::{kind} AS {name}" for name, kind in types.items())
         return f"SELECT {columns} LIMIT 0"
     columns = ", ".join(f"{name}::{kind} AS {name}" for name, kind in types.items())
-    paths = ", ".join(quoted(_pattern(file)) for file in files)
+    paths = ", ".join(quoted(duckdb_path(file)) for file in files)
     return f"SELECT {columns} FROM read_parquet([{paths}])"  # noqa: S608 - quoted paths only
-
-
-def _pattern(file: Path) -> str:
-    """The absolute path as a glob pattern that matches this file alone."""
-    return _GLOB_CHARACTERS.sub(r"[\g<0>]", str(file.resolve()))

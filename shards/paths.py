@@ -1,5 +1,6 @@
-"""Paths that come from data: a tar's column, a manifest, a table of photographs."""
+"""Paths that come from data (a tar's column, a manifest, a table), and paths that go to DuckDB."""
 
+import re
 from pathlib import Path, PurePosixPath
 
 
@@ -13,3 +14,8 @@ def inside(folder: Path, relative: str) -> Path | None:
         return None
     path = folder.joinpath(*parts)
     return path if path.resolve().is_relative_to(folder.resolve()) else None
+
+
+def duckdb_path(file: Path) -> str:
+    """The absolute path as DuckDB takes it: a glob pattern that matches this file alone."""
+    return re.sub(r"[*?\[]", r"[\g<0>]", str(file.resolve()))

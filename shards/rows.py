@@ -21,6 +21,7 @@ from shards.keys import order_hash_sql
 from shards.labels import Labels, parse_labels
 from shards.layout import DatasetLayout
 from shards.manifest import SelectionEntry
+from shards.paths import duckdb_path
 from shards.plan import sample_size
 from shards.sample import NUMBERS_AND_NAMES_BYTES, text_bytes_sql
 from shards.schema import METADATA_SCHEMA, SHARD_SCHEMA, Status
@@ -116,16 +117,16 @@ def open_rows(layout: DatasetLayout, selection: Selection) -> Iterator[SelectedR
 def _join(
     connection: duckdb.DuckDBPyConnection, layout: DatasetLayout, selection: Selection
 ) -> None:
-    parts = [str(part) for part in layout.parts()]
+    parts = [duckdb_path(part) for part in layout.parts()]
     if not parts:
         raise WorkError(f"{layout.enriched}: no enriched rows; run `lostfound enrich` first")
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET enable_progress_bar = false")
     rejected = ""
-    parameters: dict[str, Any] = {"parts": parts, "selection": str(selection.path)}
+    parameters: dict[str, Any] = {"parts": parts, "selection": duckdb_path(selection.path)}
     if layout.duplicates.is_file():
         rejected = "ANTI JOIN read_parquet($duplicates) d USING (raw_segment, raw_offset)"
-        parameters["duplicates"] = str(layout.duplicates)
+        parameters["duplicates"] = duckdb_path(layout.duplicates)
     metadata = ", ".join(f"e.{name}" for name in METADATA_SCHEMA.names if name != "key")
     connection.execute(
         f"""
