@@ -8,17 +8,15 @@ import pytest
 from shards.paths import duckdb_path, inside
 
 
-@pytest.mark.parametrize("path", ["", "/etc/passwd", "../x", "a/../../x", "a\0b"])
-def test_a_path_that_leaves_its_folder_is_refused(tmp_path: Path, path: str) -> None:
-    assert inside(tmp_path, path) is None
+@pytest.mark.parametrize("relative", ["", ".", "/etc/passwd", "../a", "a/../../b", "a\0b", "out/x"])
+def test_paths_from_data_that_lead_out_are_refused(tmp_path: Path, relative: str) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "out").symlink_to(tmp_path)
+    assert inside(tmp_path / "in", relative) is None
 
 
-def test_a_link_that_leads_out_is_refused(tmp_path: Path) -> None:
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    (folder / "link").symlink_to(tmp_path)
-    assert inside(folder, "link/x") is None
-    assert inside(folder, "a/b.jpg") == folder / "a" / "b.jpg"
+def test_paths_inside_are_given(tmp_path: Path) -> None:
+    assert inside(tmp_path, "a/b.jpg") == tmp_path / "a" / "b.jpg"
 
 
 @pytest.mark.parametrize("name", ["a*", "a?", "[ab]", "plain"])
