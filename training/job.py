@@ -70,8 +70,11 @@ def _with_restarts(config: Config, shards: Path, directory: RunDirectory) -> Non
             raise
         except Exception as error:
             if attempt == config.job.max_failures:
-                raise WorkError(f"{directory.path}: training failed: {error}") from error
-            print_line(f"a worker failed ({_first_line(error)}); going on from the checkpoint")
+                raise WorkError(
+                    f"{directory.path}: training failed {attempt + 1} times: {_gist(error)};"
+                    " run the same command again to continue"
+                ) from error
+            print_line(f"a worker failed ({_gist(error)}); going on from the checkpoint")
         else:
             return
 
@@ -155,5 +158,9 @@ def _following(directory: RunDirectory, advance: Advance) -> Iterator[None]:
         thread.join()
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+def _gist(error: Exception) -> str:
+    """One line of what Ray reports over many."""
+    failures = getattr(error, "worker_failures", {})
+    cause = next(iter(failures.values()), error)
+    lines = str(cause).strip().splitlines() or [type(cause).__name__]
+    return f"worker {next(iter(failures), 0)}: {lines[0]}" if failures else lines[0]

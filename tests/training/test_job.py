@@ -41,9 +41,10 @@ def test_two_workers_survive_the_death_of_one(shards: Path, tmp_path: Path) -> N
     killer.join(timeout=1)
     assert killed
     assert found["run"] == str(directory.path)
-    assert [row["epoch"] for row in directory.rows()] == list(range(25))
+    rows = directory.rows()
+    assert [row["epoch"] for row in rows] == list(range(25))
+    assert rows[-1]["loss"]["country"] < rows[0]["loss"]["country"]
     assert found["validation"]["samples"] == 8
-    assert found["validation"]["country"]["top1"] > 0.5
     load_model(directory.model)
 
 
