@@ -34,7 +34,7 @@ def crawl(
     url: str = typer.Option("http://127.0.0.1:8000", help="Where the game is served."),
     games: int = typer.Option(10, help="Games that the dataset shall have in the end."),
     workers: int = typer.Option(2, help="Ray actors, each with one browser."),
-    pages: int = typer.Option(2, help="Games that one worker plays at a time."),
+    pages: int = typer.Option(3, help="Games that one worker plays at a time."),
     email: str = typer.Option("", help=f"Account; its password comes from {PASSWORD_VARIABLE}."),
     contact: str = typer.Option("", help="Where the site's operator can reach you."),
     operator_has_permission: bool = typer.Option(

@@ -26,7 +26,7 @@ from shards.errors import UsageError, WorkError
 from shards.layout import DatasetLayout
 from shards.segment import OPEN_SUFFIX
 
-DEFAULT_PAGES = 2
+DEFAULT_PAGES = 3
 REACH_SECONDS = 10.0
 STRANGER_ROUND_PAUSE = 10.0
 PLAYGROUND_ACCOUNT = Account("player@playground.invalid", "playground")
