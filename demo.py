@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from shards.atomic import write_bytes, write_json
-from shards.console import print_line
+from shards.console import print_line, say_nothing
 from shards.errors import UsageError, WorkError
 from shards.fanout import ensure_ray
 from shards.layout import DatasetLayout
@@ -127,7 +127,9 @@ def _enrich(layout: DatasetLayout, options: DemoOptions) -> dict[str, Any]:
     from enrich.run import enrich_dataset
 
     with _stage("enrich") as say:
-        summary = enrich_dataset(layout, EnrichOptions(), workers=options.workers).to_json()
+        summary = enrich_dataset(
+            layout, EnrichOptions(), workers=options.workers, say=say_nothing
+        ).to_json()
         if summary["failures"]:
             raise WorkError("; ".join(summary["failures"]))
         rejected = sum(summary["rejected"].values())
@@ -137,11 +139,13 @@ def _enrich(layout: DatasetLayout, options: DemoOptions) -> dict[str, Any]:
 
 def _build(layout: DatasetLayout, options: DemoOptions) -> tuple[dict[str, Any], dict[str, Any]]:
     from queries.select import Options, select
+    from queries.choices import SplitBy
     from shards.build import build_shards
     from shards.verify import verify_shards
 
     with _stage("select") as say:
-        selected = select(layout, NAME, Options(seed=options.seed))
+        # Rounds of one game are places all over the world, so games need not stay together.
+        selected = select(layout, NAME, Options(seed=options.seed, split_by=SplitBy.KEY))
         say(", ".join(f"{count} {split}" for split, count in selected["counts"].items()))
     with _stage("build") as say:
         built = asdict(build_shards(layout, NAME, workers=options.workers))
@@ -162,7 +166,7 @@ def _train(layout: DatasetLayout, options: DemoOptions) -> tuple[Path, dict[str,
     shards = layout.shards(NAME)
     with _stage("train") as say:
         config = load_config(options.config, [f"job.workers={options.workers}"])
-        trained = run_training(config, shards, layout.runs)
+        trained = run_training(config, shards, layout.runs, say=say_nothing)
         model = Path(trained["model"])
         say(f"{trained['network']}, {trained['epochs']} epochs, {options.workers} workers")
     with _stage("evaluate") as say:

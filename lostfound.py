@@ -36,12 +36,13 @@ def demo(
     out: Path = typer.Option(Path("demo"), "--out", help="Where everything is written."),
     games: int = typer.Option(50, "--games", min=1, help="Games of five rounds to play."),
     countries: int = typer.Option(14, "--countries", min=2, help="Countries of the world."),
+    config: str = typer.Option("demo", "--config", help="Training configuration, as for `train`."),
     as_json: bool = typer.Option(False, "--json", help="The summary as JSON."),
 ) -> None:
     """The whole chain on the bundled playground, from the crawl to the report."""
     from demo import DemoOptions, run_demo
 
-    summary = run_demo(out, DemoOptions(games=games, countries=countries))
+    summary = run_demo(out, DemoOptions(games=games, countries=countries, config=config))
     print_summary("Lost & Found demo", summary, as_json=as_json)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,9 +52,16 @@ class EnrichSummary:
 
 
 def enrich_dataset(
-    layout: DatasetLayout, options: EnrichOptions, *, workers: int, force: bool = False
+    layout: DatasetLayout,
+    options: EnrichOptions,
+    *,
+    workers: int,
+    force: bool = False,
+    say: Callable[[str], None] = print_line,
 ) -> EnrichSummary:
     """Writes every missing part and the duplicates. A damaged segment is a line in `failures`.
+
+    `say` is told the options once they are accepted.
 
     Raises UsageError when there is nothing to enrich, or when parts with other options exist and
     `force` does not say to do them again.
@@ -61,7 +69,7 @@ def enrich_dataset(
     segments = _segments(layout)
     _settle_options(layout, options, force)
     settings = ", ".join(f"{name}={value}" for name, value in options.to_json().items())
-    print_line(f"enrich {layout.root}: {settings}")
+    say(f"enrich {layout.root}: {settings}")
     for directory in (layout.catalog, *layout.enriched.glob("*/")):
         remove_temporaries(directory)
     missing = [segment for segment in segments if not layout.part_rows(segment).exists()]

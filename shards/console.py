@@ -37,6 +37,10 @@ def print_line(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def say_nothing(text: str) -> None:
+    """In place of `print_line`, for a caller that tells the user itself what is done."""
+
+
 def print_summary(title: str, summary: Mapping[str, Any], *, as_json: bool) -> None:
     """The end of every command: nested mappings become indented rows of the table."""
     if as_json:

@@ -6,7 +6,7 @@ needs a directory that every worker reaches under the same path.
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,19 +22,22 @@ from training.process import Process, local_device
 from training.rundir import RunDirectory
 
 
-def run_training(config: Config, shards: Path, runs: Path) -> dict[str, Any]:
+def run_training(
+    config: Config, shards: Path, runs: Path, *, say: Callable[[str], None] = print_line
+) -> dict[str, Any]:
     """Trains one configuration on one shard directory into `runs/<config hash>`.
 
     A run that was interrupted goes on; one that is complete is left as it is. Returns a summary
-    with `run`, `model`, `epochs`, `samples`, `loss` and `validation`. Raises UsageError before any
-    work for what cannot be trained, WorkError when training fails.
+    with `run`, `model`, `epochs`, `samples`, `loss` and `validation`; `say` is told the whole
+    configuration. Raises UsageError before any work for what cannot be trained, WorkError when
+    training fails.
     """
     shards, runs = shards.resolve(), runs.resolve()
     inputs = read_inputs(config, shards)
     directory = RunDirectory(runs / config_hash(config, inputs.data_sha256))
-    print_line(f"run {directory.path}\n{dump_config(config)}".rstrip())
+    say(f"run {directory.path}\n{dump_config(config)}".rstrip())
     if directory.model.is_file():
-        print_line("this run is complete: nothing to train")
+        say("this run is complete: nothing to train")
         return summary(directory)
     build_network(config, inputs.labels)
     directory.start(config, shards, inputs.data_sha256, code_version())
