@@ -2,6 +2,9 @@
 .PHONY: setup demo test lint lock clean help
 .DEFAULT_GOAL := help
 
+# Without cached byte code every worker process would compile the libraries again.
+unexport PYTHONDONTWRITEBYTECODE
+
 # The first Python on this machine that is new enough; `make PYTHON=… setup` chooses another.
 NEW_ENOUGH = import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
