@@ -15,12 +15,12 @@ def resize(pixels: Pixels, width: int, height: int) -> Pixels:
 
 
 def centre_crop(pixels: Pixels, width: int, height: int) -> Pixels:
-    """The largest centred part with the aspect width:height, to the nearest pixel."""
+    """The largest centred part with the aspect width:height, to the nearest pixel, never empty."""
     rows, columns = pixels.shape[:2]
     if columns * height > rows * width:
-        keep = (2 * rows * width + height) // (2 * height)  # rounded, in whole numbers
+        keep = max(1, (2 * rows * width + height) // (2 * height))  # rounded, in whole numbers
         left = (columns - keep) // 2
         return pixels[:, left : left + keep]
-    keep = (2 * columns * height + width) // (2 * width)
+    keep = max(1, (2 * columns * height + width) // (2 * width))
     top = (rows - keep) // 2
     return pixels[top : top + keep]

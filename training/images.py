@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from enrich.resize import centre_crop
 from shards.errors import WorkError
 
 Pixels = NDArray[Any]
@@ -59,12 +60,8 @@ def read_image(path: Path) -> Pixels:
 
 
 def fit(image: Pixels, width: int, height: int) -> Pixels:
-    """The largest centred crop of the wanted aspect ratio, resized by area averaging."""
-    rows, columns = image.shape[:2]
-    crop_width = min(columns, max(1, round(rows * width / height)))
-    crop_height = min(rows, max(1, round(columns * height / width)))
-    top, left = (rows - crop_height) // 2, (columns - crop_width) // 2
-    return resize(image[top : top + crop_height, left : left + crop_width], width, height)
+    """The crop that `enrich` makes too, resized by area averaging."""
+    return resize(centre_crop(image, width, height), width, height)
 
 
 def resize(image: Pixels, width: int, height: int) -> Pixels:
