@@ -73,6 +73,8 @@ def predict(
 def default_runs(shards: Path) -> Path:
     """`DATASET/runs` for shards in `DATASET/shards/<name>`."""
     directory = shards.resolve()
+    if not directory.is_dir():
+        raise UsageError(f"{shards}: no such directory; give one that `lostfound build` wrote")
     if directory.parent.name != "shards":
         raise UsageError(f"{shards}: not in a dataset's shards/; say where runs go: --out")
     return directory.parent.parent / "runs"
