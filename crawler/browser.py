@@ -67,21 +67,42 @@ def _playwright_default() -> Path:
 
 
 def install() -> str:
-    """Finds a Chromium, else tries Playwright's download, else the distribution's package."""
-    attempts = [[sys.executable, "-m", "playwright", "install", "chromium"]]
+    """A Chromium that starts: one found, else Playwright's download, else the system's package."""
+    for attempt in [[], *_attempts()]:
+        if attempt:
+            print(f"no Chromium yet: {' '.join(attempt)}", file=sys.stderr)
+            subprocess.run(attempt, check=False, stdout=subprocess.DEVNULL, timeout=600)
+            chromium_path.cache_clear()
+        try:
+            if starts(found := chromium_path()):
+                return found
+        except UsageError:
+            continue
+    found = chromium_path()
+    raise UsageError(f"{found}: does not start; `{found} --version` says what it lacks")
+
+
+def starts(path: str) -> bool:
+    """Whether the browser runs here: a download without the system's libraries does not."""
+    try:
+        run = subprocess.run([path, "--version"], capture_output=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return run.returncode == 0
+
+
+def _attempts() -> list[list[str]]:
+    """Commands that may bring a browser, in the order in which to try them."""
+    playwright = [sys.executable, "-m", "playwright"]
+    attempts = [[*playwright, "install", "chromium"]]
     if shutil.which("apt-get"):
         prefix = [] if os.geteuid() == 0 else ["sudo", "-n"]
         attempts += [
+            [*prefix, *playwright, "install-deps", "chromium"],
             [*prefix, "apt-get", "update", "-qq"],
             [*prefix, "apt-get", "install", "-y", "-qq", "chromium"],
         ]
-    for attempt in attempts:
-        try:
-            return chromium_path()
-        except UsageError:
-            print(f"no Chromium yet: {' '.join(attempt)}", file=sys.stderr)
-            subprocess.run(attempt, check=False, stdout=subprocess.DEVNULL, timeout=600)
-    return chromium_path()
+    return attempts
 
 
 if __name__ == "__main__":
