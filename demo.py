@@ -61,6 +61,7 @@ def run_demo(out: Path, options: DemoOptions) -> dict[str, Any]:
         "shards": built["shards"],
         "samples": selected["counts"],
         "top-1": evaluation["country"]["top1"],
+        "top-1, 95 % interval": _interval(evaluation["country"]),
         "chance": evaluation["chance_top1"],
         "majority class": evaluation["majority_top1"],
         "top-5": evaluation["country"]["top5"],
@@ -69,6 +70,10 @@ def run_demo(out: Path, options: DemoOptions) -> dict[str, Any]:
         "model": str(model),
         "report": str(report),
     }
+
+
+def _interval(figures: dict[str, Any]) -> str:
+    return f"{figures['top1_low']:.0%} to {figures['top1_high']:.0%}"
 
 
 def _take_directory(out: Path, options: DemoOptions) -> None:
