@@ -3,6 +3,8 @@
 import asyncio
 import sys
 from contextlib import suppress
+from functools import partial
+from threading import Thread
 from typing import Any
 
 from crawler.frontier import FILE_NAME, SqliteFrontier
@@ -63,7 +65,11 @@ def install_reactor() -> None:
     if "twisted.internet.reactor" in sys.modules:
         return
     from twisted.internet import asyncioreactor
+    from twisted.python.threadpool import ThreadPool
 
+    # Nobody stops this reactor, and Python would wait for its threads for ever at the end.
+    pool: Any = ThreadPool
+    pool.threadFactory = partial(Thread, daemon=True)
     install: Any = asyncioreactor.install
     install(asyncio.get_running_loop())
     from twisted.internet import reactor
