@@ -1,0 +1,1 @@
+"""Open sources of street-level photographs: one small adapter each, over shared parts."""
