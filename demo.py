@@ -56,7 +56,7 @@ def run_demo(out: Path, options: DemoOptions) -> dict[str, Any]:
         "captures": enriched["captures"],
         "kept": enriched["kept"],
         "rejected": enriched["rejected"],
-        "games": crawled["games"],
+        "games": crawled["tasks"],
         "countries": len(selected["countries"]),
         "shards": built["shards"],
         "samples": selected["counts"],
@@ -105,7 +105,7 @@ def _stage(name: str) -> Iterator[Any]:
 
 
 def _crawl(layout: DatasetLayout, options: DemoOptions) -> dict[str, Any]:
-    from crawler.crawl import crawl_game
+    from crawler.game.crawl import crawl_game
     from crawler.playground.server import start_in_thread
     from crawler.playground.world import WorldConfig
 
@@ -119,11 +119,11 @@ def _crawl(layout: DatasetLayout, options: DemoOptions) -> dict[str, Any]:
             layout, url=server.url, games=options.games, workers=options.workers
         ).to_dict()
         say(
-            f"{summary['captures']} captures of {summary['games']} games"
+            f"{summary['captures']} captures of {summary['tasks']} games"
             f" ({summary['new_captures']} new), {options.workers} browsers"
         )
-    if summary["games_failed"]:
-        raise WorkError(f"{summary['games_failed']} games failed ({summary['failed']}); run again")
+    if summary["tasks_failed"]:
+        raise WorkError(f"{summary['tasks_failed']} games failed ({summary['failed']}); run again")
     return summary
 
 

@@ -8,6 +8,7 @@ import typer
 
 from crawler.imports import commands as imports
 from crawler.playground import commands as playground
+from crawler.reasons import count_text
 from shards.console import print_summary
 from shards.errors import UsageError, WorkError
 from shards.layout import DatasetLayout
@@ -45,7 +46,7 @@ def crawl(
     """Collects captures from a source. Run again, it goes on where it was stopped."""
     if source not in list(Source):
         raise UsageError(f"source {source!r}: not known; known are {', '.join(Source)}")
-    from crawler.crawl import PLAYGROUND_ACCOUNT, crawl_game
+    from crawler.game.crawl import PLAYGROUND_ACCOUNT, crawl_game
     from crawler.game.play import Account
 
     password = os.environ.get(PASSWORD_VARIABLE, "")
@@ -62,6 +63,6 @@ def crawl(
         operator_has_permission=operator_has_permission,
     )
     print_summary("crawl", summary.to_dict(), as_json=as_json)
-    if summary.games_failed:
-        reasons = ", ".join(f"{reason} {count}" for reason, count in summary.failed.items())
-        raise WorkError(f"{summary.games_failed} games failed ({reasons}); run it again for those")
+    if summary.tasks_failed:
+        reasons = count_text(summary.failed.items())
+        raise WorkError(f"{summary.tasks_failed} games failed ({reasons}); run it again for those")

@@ -1,35 +1,32 @@
-"""Crawls a source into a dataset: the core of `lostfound crawl`, for commands and the demo."""
+"""One crawl of one source, whatever the source: the core of `lostfound crawl`.
 
-import hashlib
-import ipaddress
+Repairs what an earlier run left, gives the frontier its tasks, runs the fleet, seals every
+writer's segment, and counts. What a source adds is a job and its first tasks.
+"""
+
 import time
-import urllib.request
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
-from http.client import HTTPException
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from urllib.error import HTTPError
-from urllib.parse import urlsplit
 
 from crawler.fleet import run_fleet
-from crawler.frontier import FILE_NAME, FailReason, SqliteFrontier, TaskState
-from crawler.game.play import Account, Limits
-from crawler.game.records import count_captures, reconcile
-from crawler.game.site import Site
-from crawler.game.spider import GameJob
-from crawler.spool import SEGMENT_BYTES, exclusive_lock, open_spool, writers
-from shards.atomic import write_json
+from crawler.frontier import FILE_NAME, NewTask, SqliteFrontier, TaskState
+from crawler.job import Job
+from crawler.ledger import Ledger, ledger_paths
+from crawler.reasons import ENDS_RUN, TRANSIENT, FailReason
+from crawler.spool import exclusive_lock, open_spool, writers
+from crawler.stats import WorkerStats
 from shards.console import progress
 from shards.errors import UsageError, WorkError
-from shards.layout import DatasetLayout
 from shards.segment import OPEN_SUFFIX
 
-DEFAULT_PAGES = 3
-REACH_SECONDS = 10.0
-STRANGER_ROUND_PAUSE = 10.0
-PLAYGROUND_ACCOUNT = Account("player@playground.invalid", "playground")
+LOCK_FILE = "crawl.lock"
+WANTED_FILE = "workers"
+"""In `raw/<source>`: how many workers a running crawl shall have; `crawl --scale` writes it."""
+
+Watch = Callable[[Sequence[WorkerStats], SqliteFrontier], None]
 
 
 class WallError(WorkError):
@@ -39,12 +36,34 @@ class WallError(WorkError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CrawlPlan:
+    """What a source asks of the driver."""
+
+    job: Job
+    """The job of every worker; its writer is the stem of their names."""
+    tasks: Iterable[NewTask]
+    address: str
+    """What is crawled, for messages."""
+    expected: int | None = None
+    """Captures that the source will have in the end, if that is known."""
+    reconcile: Callable[[SqliteFrontier], None] = lambda _frontier: None
+    """Teaches the frontier what the ledgers know."""
+    only_these: bool = False
+    """Tasks of an earlier run that are neither begun nor in `tasks` are dropped."""
+    watches: Sequence[Watch] = ()
+    """Called about twice a second; an error that one of them raises ends the run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CrawlSummary:
-    games: int
-    """Games of the dataset that are played to their end, by this run and earlier ones."""
-    games_failed: int
+    source: str
+    tasks: int
+    """Tasks that are done, by this run and earlier ones."""
+    tasks_failed: int
     failed: dict[str, int]
-    """Failed games by reason."""
+    """Failed tasks by reason."""
+    items_failed: dict[str, int] = field(default_factory=dict)
+    """Single pictures that will not come, by reason."""
     captures: int
     """All that the dataset has from this source."""
     new_captures: int
@@ -52,155 +71,113 @@ class CrawlSummary:
     workers: int
     workers_replaced: int
     seconds: float
-    rounds_per_minute: float
+    captures_per_minute: float
 
     def to_dict(self) -> dict[str, object]:
         return asdict(self)
 
 
-def crawl_game(
-    dataset: DatasetLayout,
-    *,
-    url: str,
-    games: int,
-    workers: int,
-    pages: int = DEFAULT_PAGES,
-    account: Account = PLAYGROUND_ACCOUNT,
-    contact: str = "",
-    operator_has_permission: bool = False,
-    limits: Limits | None = None,
-    segment_bytes: int = SEGMENT_BYTES,
+def run_crawl(
+    plan: CrawlPlan, *, workers: int, retry: Iterable[FailReason] = TRANSIENT
 ) -> CrawlSummary:
-    """Plays until the dataset has `games` games, with `workers` actors of `pages` pages each.
+    """Crawls until no task is left. Run again, it goes on where it was stopped or killed.
 
-    Run again, it goes on where it was stopped or killed. Raises UsageError for what may not be
-    crawled, WorkError when the site cannot be reached, WallError when it shuts the door.
+    Tasks and items that failed for one of the `retry` reasons are tried again. Raises WallError
+    when the site shuts the door, WorkError when it refuses the account or its robots.txt the
+    crawl.
     """
-    if min(games, workers, pages) < 1:
-        raise UsageError("games, workers and pages: give 1 or more")
-    ours = is_loopback(url)
-    if not ours:
-        _check_permission(url, contact, operator_has_permission)
-    site = Site(base_url=url, round_pause=0 if ours else STRANGER_ROUND_PAUSE)
-    _check_reachable(site.lobby_url())
-    directory = dataset.raw_source(site.source)
-    directory.mkdir(parents=True, exist_ok=True)
-    origin = {"url": url, "contact": contact, "operator_has_permission": operator_has_permission}
-    write_json(directory / "source.json", {**origin, "mode": site.mode, "license": site.license})
-    job = GameJob(
-        directory=directory,
-        writer="",
-        site=site,
-        account=account,
-        user_agent=user_agent(contact),
-        pages=pages,
-        session=directory / f"session-{_digest(url, account.email)}.json",
-        limits=limits or Limits(),
-        segment_bytes=segment_bytes,
-    )
-    return _crawl([replace(job, writer=f"game-{n}") for n in range(workers)], games)
-
-
-def _crawl(jobs: Sequence[GameJob], games: int) -> CrawlSummary:
-    """Prepares the frontier, runs the fleet, seals every writer's segment, and counts."""
-    directory, site = jobs[0].directory, jobs[0].site
+    if workers < 1:
+        raise UsageError("--workers: give 1 or more")
+    directory = plan.job.directory
     start = time.monotonic()
     with (
-        exclusive_lock(directory / "crawl.lock"),
+        exclusive_lock(directory / LOCK_FILE),
         SqliteFrontier(directory / FILE_NAME) as frontier,
     ):
         _recover_writers(directory)
-        frontier.begin_run(f"game-{number:06d}" for number in range(games))
-        reconcile(directory, frontier, site.rounds)
-        before = seen = count_captures(directory)
-        replaced = 0
-        with progress("crawl", games * site.rounds) as advance:
-            advance(before)
-
-            def show() -> None:
-                nonlocal seen
-                now = count_captures(directory)
-                advance(now - seen)
-                seen = now
-
-            if frontier.unfinished():
-                replaced = run_fleet(jobs, show)
+        _prepare(frontier, plan, retry)
+        before = count_captures(directory)
+        replaced = _run(plan, frontier, workers, before) if frontier.unfinished() else 0
         segments = _seal_writers(directory)
+        _raise_refusal(plan, frontier)
         counts, failed = frontier.counts(), frontier.failures()
-        details = frontier.details()
-    for reason in (FailReason.WALL, FailReason.SIGN_IN, FailReason.ROBOTS):
-        if reason in failed:
-            _refuse(reason, site.base_url, details[reason])
     seconds = time.monotonic() - start
     captures = count_captures(directory)
     return CrawlSummary(
-        games=counts[TaskState.DONE],
-        games_failed=counts[TaskState.FAILED],
+        source=directory.name,
+        tasks=counts[TaskState.DONE],
+        tasks_failed=counts[TaskState.FAILED],
         failed=failed,
+        items_failed=dict(sorted(count_failures(directory).items())),
         captures=captures,
         new_captures=captures - before,
         segments=segments,
-        workers=len(jobs),
+        workers=workers,
         workers_replaced=replaced,
         seconds=round(seconds, 1),
-        rounds_per_minute=round(60 * (captures - before) / seconds, 1),
+        captures_per_minute=round(60 * (captures - before) / seconds, 1),
     )
 
 
-def is_loopback(url: str) -> bool:
-    """Raises UsageError for what is not a web address."""
+def _prepare(frontier: SqliteFrontier, plan: CrawlPlan, retry: Iterable[FailReason]) -> None:
+    tasks = list(plan.tasks)
+    frontier.add(tasks)
+    if plan.only_these:
+        frontier.drop_unbegun(task.id for task in tasks)
+    frontier.begin_run(retry)
+    for path in ledger_paths(plan.job.directory):
+        with closing(Ledger(path)) as ledger:
+            again = ledger.forget_failures(retry)
+            frontier.reopen({task_id for _, task_id in again})
+    plan.reconcile(frontier)
+
+
+def _run(plan: CrawlPlan, frontier: SqliteFrontier, workers: int, before: int) -> int:
+    """The fleet; returns how many workers died and were replaced."""
+    directory = plan.job.directory
+    wanted = directory / WANTED_FILE
+    wanted.unlink(missing_ok=True)
+    with progress(f"crawl {directory.name}", plan.expected) as advance:
+        advance(before)
+        seen = before
+
+        def on_poll(stats: Sequence[WorkerStats]) -> None:
+            nonlocal seen
+            now = count_captures(directory)
+            advance(now - seen)
+            seen = now
+            _raise_refusal(plan, frontier)
+            for watch in plan.watches:
+                watch(stats, frontier)
+
+        return run_fleet(plan.job, lambda: _wanted(wanted, workers), on_poll)
+
+
+def _wanted(path: Path, workers: int) -> int:
     try:
-        address = urlsplit(url)
-        host = address.hostname or ""
-    except ValueError:
-        host = ""
-    if not host or address.scheme not in ("http", "https"):
-        raise UsageError(f"{url!r}: not a web address; give one like http://127.0.0.1:8000")
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        return max(1, int(path.read_text()))
+    except (OSError, ValueError):
+        return workers
 
 
-def user_agent(contact: str) -> str:
-    """Who we are and how to reach the operator: `name/version (contact)`."""
-    try:
-        release = version("lostfound")
-    except PackageNotFoundError:
-        release = "0"
-    return f"LostFound/{release} ({contact or 'loopback only'})"
+def _raise_refusal(plan: CrawlPlan, frontier: SqliteFrontier) -> None:
+    """Ends the run for what no other task would fare better with."""
+    failed = frontier.failures()
+    for reason in ENDS_RUN:
+        if reason in failed:
+            _refuse(reason, plan.address, frontier.details()[reason])
+    if FailReason.ROBOTS in failed and not frontier.counts()[TaskState.DONE]:
+        _refuse(FailReason.ROBOTS, plan.address, "")
 
 
-def _check_permission(url: str, contact: str, operator_has_permission: bool) -> None:
-    if not operator_has_permission:
-        raise UsageError(
-            f"{url}: only the playground on this machine may be crawled freely; where the site's"
-            " terms allow it, say so with --operator-has-permission"
-        )
-    if not contact:
-        raise UsageError("--contact: give an address at which the site can reach you")
-
-
-def _check_reachable(url: str) -> None:
-    try:
-        with closing(urllib.request.urlopen(url, timeout=REACH_SECONDS)):  # noqa: S310 - http(s)
-            return
-    except HTTPError as error:
-        if error.code < 500:
-            return
-        problem = f"answers {error.code}"
-    except (OSError, HTTPException) as error:
-        problem = f"cannot be reached ({getattr(error, 'reason', error)})"
-    raise WorkError(f"{url}: {problem}; start the server or check the address")
-
-
-def _refuse(reason: FailReason, url: str, detail: str) -> None:
+def _refuse(reason: FailReason, address: str, detail: str) -> None:
     if reason is FailReason.WALL:
-        raise WallError(f"{url}: {detail}; the crawl has ended, and does not go around it")
+        raise WallError(f"{address}: {detail}; the crawl has ended, and does not go around it")
     if reason is FailReason.ROBOTS:
-        raise WorkError(f"{url}: its robots.txt disallows this crawl; it was not done")
+        raise WorkError(f"{address}: its robots.txt disallows this crawl; it was not done")
     raise WorkError(
-        f"{url}: {detail}; give --email, and the password in LOSTFOUND_PASSWORD, then run it again"
+        f"{address}: {detail}; give --email, and the password in LOSTFOUND_PASSWORD,"
+        " then run it again"
     )
 
 
@@ -218,5 +195,28 @@ def _seal_writers(directory: Path) -> int:
     return sum(not path.name.endswith(OPEN_SUFFIX) for path in directory.glob("*.tar"))
 
 
-def _digest(*parts: str) -> str:
-    return hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
+def count_captures(directory: Path) -> int:
+    """Committed captures of all writers in `directory`."""
+    total = 0
+    for path in ledger_paths(directory):
+        with closing(Ledger(path, read_only=True)) as ledger:
+            total += len(ledger)
+    return total
+
+
+def count_failures(directory: Path) -> Counter[str]:
+    """Items that will not come, of all writers in `directory`, by reason."""
+    total: Counter[str] = Counter()
+    for path in ledger_paths(directory):
+        with closing(Ledger(path, read_only=True)) as ledger:
+            total += ledger.failures()
+    return total
+
+
+def scale(directory: Path, workers: int) -> None:
+    """Tells the crawl that runs in `directory` to have so many workers from now on."""
+    if workers < 1:
+        raise UsageError(f"--scale {workers}: give 1 or more")
+    if not directory.is_dir():
+        raise UsageError(f"{directory}: nothing was crawled there; start a crawl first")
+    (directory / WANTED_FILE).write_text(f"{workers}\n")

@@ -1,4 +1,4 @@
-"""Workers as Ray actors: one browser and one writer each; a dead one is replaced."""
+"""Workers as Ray actors: one writer each; a dead one is replaced, and their number may change."""
 
 import signal
 import sys
@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
 from typing import Any
 
-from crawler.game.spider import GameJob
+from crawler.job import Job
+from crawler.stats import WorkerState, WorkerStats
 from shards.errors import LostFoundError, WorkError
 from shards.fanout import ensure_ray
 
@@ -15,92 +16,189 @@ POLL_SECONDS = 0.5
 STOP_SECONDS = 30.0
 MAX_REPLACEMENTS = 3
 """For each worker; one that dies more often is not killed by accident."""
+BROWSER = "browser"
+"""The custom resource of nodes that have room for a browser, where a cluster names it."""
+
+OnPoll = Callable[[Sequence[WorkerStats]], None]
 
 
-def run_fleet(jobs: Sequence[GameJob], on_poll: Callable[[], None]) -> int:
-    """Runs every job in an actor of its own; returns how many dead actors were replaced.
+def run_fleet(
+    job: Job,
+    wanted: Callable[[], int],
+    on_poll: OnPoll,
+    *,
+    max_replacements: int = MAX_REPLACEMENTS,
+) -> int:
+    """Runs `wanted()` workers like `job` until none has work left; returns how many died.
 
-    Calls `on_poll` about twice a second. On KeyboardInterrupt, SIGTERM or an error all actors
-    are stopped before it is raised here: no browser stays, and segments stay resumable.
+    Asks `wanted` and calls `on_poll` about twice a second: the fleet grows and shrinks while it
+    runs. `on_poll` is given what every worker said last, those that ended or died included; one
+    that was replaced stands there once for each life. On KeyboardInterrupt, SIGTERM or an error,
+    also one of `on_poll`, all actors are stopped before it is raised here: no browser stays, and
+    segments stay resumable.
     """
     ensure_ray()
     # Ray tells of dead actors on stdout, where the command's summary belongs.
     with redirect_stdout(sys.stderr), _sigterm_interrupts():
-        fleet = _Fleet(jobs)
+        fleet = _Fleet(job, max_replacements)
         try:
-            fleet.watch(on_poll)
+            fleet.watch(wanted, on_poll)
         finally:
             fleet.end()
         return fleet.replacements
 
 
+class WorkerActor:
+    """The worker of one job in its own process. Asynchronous: `stop` is heard while `run` runs."""
+
+    def __init__(self, job: Job) -> None:
+        self._worker = job.worker()
+
+    async def run(self) -> None:
+        await self._worker.run()
+
+    async def stop(self) -> None:
+        await self._worker.stop()
+
+    async def stats(self) -> WorkerStats:
+        return self._worker.stats()
+
+
+class _Member:
+    """One actor, its run, and what it said last."""
+
+    def __init__(self, job: Job, actor_class: Any) -> None:
+        self.job = job
+        self.actor = actor_class.remote(job)
+        self.run = self.actor.run.remote()
+        self.stats = WorkerStats(job.writer)
+        self.started = False
+        """It has answered: the cluster has found room for it."""
+        self.leaving = False
+        self._asked: Any = None
+
+    def ask(self) -> None:
+        """Takes the answer to the last question, if it is there, and asks again."""
+        import ray
+
+        if self._asked is not None:
+            done, _ = ray.wait([self._asked], timeout=0)
+            if not done:
+                return
+            with suppress(ray.exceptions.RayError):
+                self.stats = ray.get(self._asked)
+                self.started = True
+        self._asked = self.actor.stats.remote()
+
+
 class _Fleet:
-    def __init__(self, jobs: Sequence[GameJob]) -> None:
+    def __init__(self, job: Job, max_replacements: int) -> None:
         self.replacements = 0
-        self._deaths = dict.fromkeys((job.writer for job in jobs), 0)
-        self._actors: dict[str, Any] = {}
-        self._runs: dict[Any, GameJob] = {}
-        for job in jobs:
-            self._start(job)
+        self._job = job
+        self._max_replacements = max_replacements
+        self._members: dict[str, _Member] = {}
+        self._gone: list[WorkerStats] = []
+        self._deaths: dict[str, int] = {}
+        self._nothing_left = False
+        self._class = _actor_class(job)
 
-    def _start(self, job: GameJob) -> None:
-        actor = _actor_class().remote(job)
-        self._actors[job.writer] = actor
-        self._runs[actor.run.remote()] = job
-
-    def watch(self, on_poll: Callable[[], None]) -> None:
-        """Returns when every worker has come to its end."""
+    def watch(self, wanted: Callable[[], int], on_poll: OnPoll) -> None:
+        """Returns when every worker that found room has come to its end."""
         import ray
 
-        while self._runs:
-            done, _ = ray.wait(list(self._runs), num_returns=1, timeout=POLL_SECONDS)
+        self._resize(wanted())
+        while any(member.started or not self._nothing_left for member in self._members.values()):
+            runs = {member.run: member for member in self._members.values()}
+            done, _ = ray.wait(list(runs), num_returns=1, timeout=POLL_SECONDS)
             for run in done:
-                self._finished(run, self._runs.pop(run))
-            on_poll()
+                self._finished(runs[run])
+            for member in self._members.values():
+                member.ask()
+            on_poll([*self._gone, *(one.stats for one in self._members.values())])
+            if not self._nothing_left:
+                self._resize(wanted())
 
-    def _finished(self, run: Any, job: GameJob) -> None:
+    def _resize(self, count: int) -> None:
+        """Starts those that are missing; asks the last ones to leave when there are too many."""
+        staying = [member for member in self._members.values() if not member.leaving]
+        for member in staying[max(1, count) :]:
+            member.leaving = True
+            member.actor.stop.remote()
+        numbers = (number for number in range(count + len(self._members)))
+        missing = max(1, count) - len(staying)
+        for number in numbers:
+            if missing <= 0:
+                return
+            writer = f"{self._job.writer}-{number}"
+            if writer not in self._members:
+                self._start(writer)
+                missing -= 1
+
+    def _start(self, writer: str) -> None:
+        self._members[writer] = _Member(self._job.named(writer), self._class)
+
+    def _finished(self, member: _Member) -> None:
+        """A run that ends by itself says that no task of any worker is left."""
         import ray
 
+        writer = member.job.writer
+        del self._members[writer]
+        member.stats.state = WorkerState.STOPPED
+        self._gone.append(member.stats)
         try:
-            ray.get(run)
+            ray.get(member.run)
+            self._nothing_left = self._nothing_left or not member.leaving
         except ray.exceptions.RayActorError as error:
-            self._deaths[job.writer] += 1
-            if self._deaths[job.writer] > MAX_REPLACEMENTS:
-                text = " ".join(str(error).split())[:300]
-                raise WorkError(
-                    f"worker {job.writer} died {MAX_REPLACEMENTS + 1} times ({text});"
-                    " run the same command again to continue"
-                ) from None
-            self.replacements += 1
-            self._start(job)
+            if not member.leaving:
+                self._replace(writer, error)
         except ray.exceptions.RayTaskError as error:
             cause = error.cause
             if isinstance(cause, LostFoundError):
                 raise cause from None
             raise
+        finally:
+            with suppress(ray.exceptions.RayError, ValueError):
+                ray.kill(member.actor)
+
+    def _replace(self, writer: str, error: Exception) -> None:
+        self._deaths[writer] = self._deaths.get(writer, 0) + 1
+        if self._deaths[writer] > self._max_replacements:
+            text = " ".join(str(error).split())[:300]
+            raise WorkError(
+                f"worker {writer} died {self._deaths[writer]} times ({text});"
+                " run the same command again to continue"
+            ) from None
+        self.replacements += 1
+        self._start(writer)
 
     def end(self) -> None:
         """Stops what still runs, then ends all actors."""
         import ray
 
-        runs = {job.writer: run for run, job in self._runs.items()}
+        members = list(self._members.values())
         with suppress(ray.exceptions.RayError, ValueError):
-            stops = [self._actors[writer].stop.remote() for writer in runs]
-            everything = [*stops, *runs.values()]
+            started = [member for member in members if member.started]
+            everything = [
+                reference
+                for member in started
+                for reference in (member.actor.stop.remote(), member.run)
+            ]
             if everything:
                 ray.wait(everything, num_returns=len(everything), timeout=STOP_SECONDS)
-        for actor in self._actors.values():
+        for member in members:
             with suppress(ray.exceptions.RayError, ValueError):
-                ray.kill(actor)
+                ray.kill(member.actor)
 
 
-def _actor_class() -> Any:
+def _actor_class(job: Job) -> Any:
     import ray
 
-    from crawler.worker import GameWorker
-
-    # `stop` must be heard while `run` runs: an actor with coroutine methods is asynchronous.
-    return ray.remote(num_cpus=1, max_restarts=0)(GameWorker)
+    needs = dict(job.resources)
+    cpus = needs.pop("CPU", 1)
+    # A laptop has no such resource, and then cores are what limits.
+    there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    custom = {name: need for name, need in needs.items() if name in there}
+    return ray.remote(num_cpus=cpus, resources=custom, max_restarts=0)(WorkerActor)
 
 
 @contextmanager

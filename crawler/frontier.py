@@ -1,40 +1,53 @@
-"""What is to be fetched: tasks that workers lease, and claims that make a game one task's own.
+"""What is to be fetched: tasks that workers lease, and items that belong to one task each.
 
-The frontier is only a queue. Which captures exist is the ledgers' knowledge, and a task whose
-captures are all committed is done whatever stands here.
+A task is a game, a map cell, a sequence or a range of a list; an item is one photograph. The
+frontier is only a queue. Which captures exist is the ledgers' knowledge, and a task whose captures
+are all committed is done whatever stands here.
 """
 
 import json
-import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
-from shards.errors import UsageError, WorkError
+from crawler.reasons import TRANSIENT, FailReason
+from crawler.sqlite import SqliteFile
 
 FILE_NAME = "frontier.sqlite"
-VERSION = 1
-BUSY_SECONDS = 30.0
+VERSION = 2
+MAX_ATTEMPTS = 5
+TOTAL = ""
+"""The row of `tally` that counts all items."""
 SCHEMA = """
 CREATE TABLE tasks (
     id TEXT PRIMARY KEY,
     position INTEGER NOT NULL,
+    payload TEXT NOT NULL DEFAULT '',
     state TEXT NOT NULL DEFAULT 'pending',
     attempts INTEGER NOT NULL DEFAULT 0,
     owner TEXT NOT NULL DEFAULT '',
+    changed_at REAL NOT NULL DEFAULT 0,
     expires_at REAL NOT NULL DEFAULT 0,
     not_before REAL NOT NULL DEFAULT 0,
     reason TEXT NOT NULL DEFAULT '',
     detail TEXT NOT NULL DEFAULT ''
 );
-CREATE INDEX tasks_by_state ON tasks (state, position);
+CREATE INDEX tasks_by_state ON tasks (state, position, id);
 CREATE TABLE claims (
-    item TEXT PRIMARY KEY,
+    claimed TEXT PRIMARY KEY,
     task_id TEXT NOT NULL UNIQUE
+) WITHOUT ROWID;
+CREATE TABLE items (
+    key TEXT PRIMARY KEY,
+    task_id TEXT NOT NULL,
+    bucket TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE tally (
+    bucket TEXT PRIMARY KEY,
+    admitted INTEGER NOT NULL
 ) WITHOUT ROWID;
 """
 
@@ -46,33 +59,6 @@ class TaskState(StrEnum):
     FAILED = "failed"
 
 
-class FailReason(StrEnum):
-    """Why a task failed: a closed list, so that counts add up. The detail stands beside it."""
-
-    UNREACHABLE = "unreachable"
-    ROBOTS = "robots"
-    """The site's robots.txt disallows the page."""
-    SIGN_IN = "sign_in"
-    RATE_LIMITED = "rate_limited"
-    WALL = "wall"
-    """A CAPTCHA, a ban or an anti-cheat notice: the run must end."""
-    START = "start"
-    """No game began."""
-    DUPLICATE = "duplicate"
-    """Another task owns the game that the site dealt."""
-    ROUND = "round"
-    """A round did not come, could not be photographed, or took no guess."""
-    ANSWER_MISSING = "answer_missing"
-    PICTURE_MISSING = "picture_missing"
-    """Rounds were played without their picture being kept: they cannot be seen again."""
-    GAME_TIMEOUT = "game_timeout"
-    BROWSER = "browser"
-    """The page or the browser crashed."""
-    LEASE_EXPIRED = "lease_expired"
-    ERROR = "error"
-    """A defect of this program."""
-
-
 @dataclass(frozen=True, slots=True)
 class Task:
     id: str
@@ -80,10 +66,31 @@ class Task:
     """This lease included."""
     item: str
     """What an earlier attempt claimed (a game id); empty when nothing was claimed yet."""
+    payload: str = ""
+
+
+class NewTask(NamedTuple):
+    id: str
+    payload: str = ""
+    """What is to be fetched, as the text of a JSON object; a game has none."""
+
+
+class Item(NamedTuple):
+    key: str
+    bucket: str = ""
+    """Items of one bucket count against the same limit; "" for none."""
+
+
+def payload_text(values: dict[str, Any]) -> str:
+    """The canonical text for `NewTask.payload`."""
+    return json.dumps(values, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 class Frontier(Protocol):
-    """The port that workers use. `SqliteFrontier` serves the processes of one machine."""
+    """The port that workers use; every call is one transaction, whatever the backend."""
+
+    def add(self, tasks: Iterable[NewTask]) -> None:
+        """Adds tasks that are not there yet, to be leased in this order."""
 
     def lease(self, owner: str, seconds: float) -> Task | None:
         """The next pending task, owned until `seconds` from now; None when none is pending."""
@@ -91,10 +98,29 @@ class Frontier(Protocol):
     def renew(self, task_id: str, owner: str, seconds: float) -> bool:
         """Prolongs a lease; False when it is no longer the owner's."""
 
-    def claim(self, item: str, task_id: str) -> bool:
-        """Makes `item` the task's own; False when another task has it or the task has another."""
+    def release(self, task_id: str) -> None:
+        """Pending again, as if this lease had never been."""
 
-    def done(self, task_id: str, detail: str = "") -> None: ...
+    def release_owner(self, owner: str) -> None:
+        """Returns the leases of a worker that is known to be dead."""
+
+    def claim(self, item: str, task_id: str) -> bool:
+        """Makes `item` the task's one game; False when another has it or the task has another."""
+
+    def admit(
+        self, items: Sequence[Item], task_id: str, *, per_bucket: int = 0, total: int = 0
+    ) -> set[str]:
+        """The keys of those `items` that are the task's to fetch.
+
+        The first task that asks gets an item, for ever, so asking again changes nothing. At most
+        `per_bucket` items of one bucket and `total` of all are given out; 0 is no limit.
+        """
+
+    def disown(self, keys: Iterable[str], task_id: str) -> None:
+        """Gives back items that failed for good: others may take their places."""
+
+    def done(self, task_id: str, detail: str = "", children: Iterable[NewTask] = ()) -> None:
+        """Ends a task; its `children`, like the quarters of a cell, appear with it."""
 
     def failed(self, task_id: str, reason: FailReason, detail: str = "") -> None: ...
 
@@ -106,158 +132,223 @@ class Frontier(Protocol):
     def unfinished(self) -> int:
         """Tasks that are pending or leased."""
 
+    def close(self) -> None: ...
+
 
 class SqliteFrontier:
     """`raw/<source>/frontier.sqlite`; every method is one transaction. `clock` gives seconds."""
 
     def __init__(
-        self, path: Path, *, max_attempts: int = 5, clock: Callable[[], float] = time.time
+        self,
+        path: Path,
+        *,
+        max_attempts: int = MAX_ATTEMPTS,
+        clock: Callable[[], float] = time.time,
+        read_only: bool = False,
     ) -> None:
         self.path = path
         self.max_attempts = max_attempts
         self._clock = clock
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=BUSY_SECONDS)
-            self._db.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.Error as error:
-            raise _broken(path, error) from error
-        with self._transaction():
-            self._prepare()
+        self._file = SqliteFile(
+            path,
+            SCHEMA,
+            version=VERSION,
+            kind="frontier",
+            advice="delete it and run again: the ledgers hold what was fetched",
+            upgrades={1: _FROM_1},
+            read_only=read_only,
+        )
 
-    def _prepare(self) -> None:
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if version > VERSION:
-            raise UsageError(
-                f"{self.path}: frontier version {version}, but this release knows {VERSION};"
-                " update lostfound"
-            )
-        if version < VERSION:
-            for statement in filter(str.strip, SCHEMA.split(";")):
-                self._db.execute(statement)
-            self._db.execute(f"PRAGMA user_version = {VERSION}")
-
-    def add(self, task_ids: Iterable[str]) -> None:
-        """Adds tasks that are not there yet, to be leased in this order."""
-        with self._transaction():
-            self._db.executemany(
-                "INSERT INTO tasks (id, position)"
-                " VALUES (?, (SELECT ifnull(max(position), 0) + 1 FROM tasks))"
+    def add(self, tasks: Iterable[NewTask]) -> None:
+        now = self._clock()
+        with self._file.transaction() as db:
+            db.executemany(
+                "INSERT INTO tasks (id, payload, changed_at, position)"
+                " VALUES (?, ?, ?, (SELECT ifnull(max(position), 0) + 1 FROM tasks))"
                 " ON CONFLICT (id) DO NOTHING",
-                ((task_id,) for task_id in task_ids),
+                ((task.id, task.payload, now) for task in tasks),
             )
 
-    def begin_run(self, wanted: Iterable[str]) -> None:
-        """Prepares a run of the `wanted` tasks while no worker lives.
+    def begin_run(self, retry: Iterable[FailReason] = TRANSIENT) -> None:
+        """Prepares a run while no worker lives: ends old leases, gives failed tasks a new chance.
 
-        Leases of an earlier run end, failed tasks get a new chance, tasks that are missing are
-        added, and those that are neither wanted nor begun are dropped.
+        Only tasks that failed for one of the `retry` reasons are tried again.
         """
-        self.add(wanted := list(wanted))
-        with self._transaction():
-            self._db.execute(
+        with self._file.transaction() as db:
+            db.execute(
+                "UPDATE tasks SET state = 'pending', attempts = 0, owner = '', not_before = 0,"
+                " reason = '', detail = '', changed_at = ?"
+                " WHERE state = 'leased' OR (state = 'failed'"
+                " AND reason IN (SELECT value FROM json_each(?)))",
+                (self._clock(), json.dumps([*retry])),
+            )
+
+    def drop_unbegun(self, wanted: Iterable[str]) -> None:
+        """Removes the tasks that are neither `wanted` nor begun nor done."""
+        with self._file.transaction() as db:
+            db.execute(
                 "DELETE FROM tasks WHERE state <> 'done'"
                 " AND id NOT IN (SELECT task_id FROM claims)"
                 " AND id NOT IN (SELECT value FROM json_each(?))",
-                (json.dumps(wanted),),
+                (json.dumps([*wanted]),),
             )
-            self._db.execute(
+
+    def reopen(self, task_ids: Iterable[str]) -> None:
+        """Makes tasks pending that were done or failed: some of their items are wanted again."""
+        with self._file.transaction() as db:
+            db.executemany(
                 "UPDATE tasks SET state = 'pending', attempts = 0, owner = '', not_before = 0,"
-                " reason = '', detail = '' WHERE state IN ('leased', 'failed')"
+                " reason = '', detail = '', changed_at = ? WHERE id = ?",
+                ((self._clock(), task_id) for task_id in task_ids),
             )
 
     def lease(self, owner: str, seconds: float) -> Task | None:
         now = self._clock()
-        with self._transaction():
+        with self._file.transaction() as db:
             self._expire(now)
-            row = self._db.execute(
-                "SELECT id, attempts, ifnull(item, '') FROM tasks"
+            row = db.execute(
+                "SELECT id, attempts, ifnull(claimed, ''), payload FROM tasks"
                 " LEFT JOIN claims ON claims.task_id = tasks.id"
                 " WHERE state = 'pending' AND not_before <= ?"
                 # Games that were begun go first, so that few stay unfinished.
-                " ORDER BY item IS NULL, position LIMIT 1",
+                " ORDER BY claimed IS NULL, position, id LIMIT 1",
                 (now,),
             ).fetchone()
             if row is None:
                 return None
-            self._db.execute(
+            db.execute(
                 "UPDATE tasks SET state = 'leased', attempts = attempts + 1, owner = ?,"
-                " expires_at = ? WHERE id = ?",
-                (owner, now + seconds, row[0]),
+                " expires_at = ?, changed_at = ? WHERE id = ?",
+                (owner, now + seconds, now, row[0]),
             )
-            return Task(id=row[0], attempts=row[1] + 1, item=row[2])
+            return Task(id=row[0], attempts=row[1] + 1, item=row[2], payload=row[3])
 
     def _expire(self, now: float) -> None:
-        self._db.execute(
-            "UPDATE tasks SET owner = '', reason = ?,"
+        self._file.db.execute(
+            "UPDATE tasks SET owner = '', reason = ?, changed_at = ?,"
             " state = iif(attempts < ?, 'pending', 'failed')"
             " WHERE state = 'leased' AND expires_at <= ?",
-            (FailReason.LEASE_EXPIRED, self.max_attempts, now),
+            (FailReason.LEASE_EXPIRED, now, self.max_attempts, now),
         )
 
     def release(self, task_id: str) -> None:
-        """Pending again, as if this lease had never been."""
-        with self._transaction():
-            self._db.execute(
+        with self._file.transaction() as db:
+            db.execute(
                 "UPDATE tasks SET state = 'pending', owner = '', attempts = attempts - 1"
                 " WHERE id = ? AND state = 'leased'",
                 (task_id,),
             )
 
     def release_owner(self, owner: str) -> None:
-        """Returns the leases of a worker that is known to be dead."""
-        with self._transaction():
-            self._db.execute(
+        with self._file.transaction() as db:
+            db.execute(
                 "UPDATE tasks SET state = 'pending', owner = ''"
                 " WHERE state = 'leased' AND owner = ?",
                 (owner,),
             )
 
     def renew(self, task_id: str, owner: str, seconds: float) -> bool:
-        with self._transaction():
-            changed = self._db.execute(
+        with self._file.transaction() as db:
+            changed = db.execute(
                 "UPDATE tasks SET expires_at = ? WHERE id = ? AND state = 'leased' AND owner = ?",
                 (self._clock() + seconds, task_id, owner),
             )
             return changed.rowcount == 1
 
     def claim(self, item: str, task_id: str) -> bool:
-        with self._transaction():
-            self._db.execute(
-                "INSERT INTO claims (item, task_id) VALUES (?, ?) ON CONFLICT DO NOTHING",
+        with self._file.transaction() as db:
+            db.execute(
+                "INSERT INTO claims (claimed, task_id) VALUES (?, ?) ON CONFLICT DO NOTHING",
                 (item, task_id),
             )
-            row = self._db.execute(
-                "SELECT 1 FROM claims WHERE item = ? AND task_id = ?", (item, task_id)
+            row = db.execute(
+                "SELECT 1 FROM claims WHERE claimed = ? AND task_id = ?", (item, task_id)
             ).fetchone()
             return row is not None
 
     def claimed(self) -> dict[str, str]:
         """Item to task, for everything that was ever claimed."""
-        with self._transaction():
-            return dict(self._db.execute("SELECT item, task_id FROM claims"))
+        with self._file.transaction() as db:
+            return dict(db.execute("SELECT claimed, task_id FROM claims"))
 
-    def done(self, task_id: str, detail: str = "") -> None:
-        self._finish(task_id, TaskState.DONE, "", detail)
+    def admit(
+        self, items: Sequence[Item], task_id: str, *, per_bucket: int = 0, total: int = 0
+    ) -> set[str]:
+        with self._file.transaction():
+            return {item.key for item in items if self._admit(item, task_id, per_bucket, total)}
+
+    def _admit(self, item: Item, task_id: str, per_bucket: int, total: int) -> bool:
+        db = self._file.db
+        owner = db.execute("SELECT task_id FROM items WHERE key = ?", (item.key,)).fetchone()
+        if owner is not None:
+            return bool(owner[0] == task_id)
+        limits = [(item.bucket, per_bucket if item.bucket else 0), (TOTAL, total)]
+        if any(limit and self._tally(bucket) >= limit for bucket, limit in limits):
+            return False
+        db.execute("INSERT INTO items VALUES (?, ?, ?)", (item.key, task_id, item.bucket))
+        self._count(item.bucket, 1)
+        return True
+
+    def _tally(self, bucket: str) -> int:
+        found = self._file.db.execute("SELECT admitted FROM tally WHERE bucket = ?", (bucket,))
+        return int((found.fetchone() or (0,))[0])
+
+    def _count(self, bucket: str, step: int) -> None:
+        for name in {bucket, TOTAL}:
+            self._file.db.execute(
+                "INSERT INTO tally VALUES (?, ?)"
+                " ON CONFLICT (bucket) DO UPDATE SET admitted = admitted + excluded.admitted",
+                (name, step),
+            )
+
+    def disown(self, keys: Iterable[str], task_id: str) -> None:
+        with self._file.transaction() as db:
+            for key in keys:
+                row = db.execute(
+                    "DELETE FROM items WHERE key = ? AND task_id = ? RETURNING bucket",
+                    (key, task_id),
+                ).fetchone()
+                if row is not None:
+                    self._count(row[0], -1)
+
+    def admitted(self) -> int:
+        """How many items are given out."""
+        with self._file.transaction():
+            return self._tally(TOTAL)
+
+    def done(self, task_id: str, detail: str = "", children: Iterable[NewTask] = ()) -> None:
+        now = self._clock()
+        with self._file.transaction() as db:
+            # At their parent's place in the queue, so that the queue stays short.
+            db.executemany(
+                "INSERT INTO tasks (id, payload, changed_at, position)"
+                " VALUES (?, ?, ?, (SELECT position FROM tasks WHERE id = ?))"
+                " ON CONFLICT (id) DO NOTHING",
+                ((child.id, child.payload, now, task_id) for child in children),
+            )
+            self._finish(task_id, TaskState.DONE, "", detail)
 
     def failed(self, task_id: str, reason: FailReason, detail: str = "") -> None:
-        self._finish(task_id, TaskState.FAILED, reason, detail)
+        with self._file.transaction():
+            self._finish(task_id, TaskState.FAILED, reason, detail)
 
     def _finish(self, task_id: str, state: TaskState, reason: str, detail: str) -> None:
-        with self._transaction():
-            self._db.execute(
-                "UPDATE tasks SET state = ?, owner = '', reason = ?, detail = ? WHERE id = ?",
-                (state, reason, detail, task_id),
-            )
+        self._file.db.execute(
+            "UPDATE tasks SET state = ?, owner = '', reason = ?, detail = ?, changed_at = ?"
+            " WHERE id = ?",
+            (state, reason, detail, self._clock(), task_id),
+        )
 
     def put_back(
         self, task_id: str, reason: FailReason, detail: str = "", *, delay: float = 0
     ) -> TaskState:
-        with self._transaction():
-            (state,) = self._db.execute(
+        now = self._clock()
+        with self._file.transaction() as db:
+            (state,) = db.execute(
                 "UPDATE tasks SET state = iif(attempts < ?, 'pending', 'failed'), owner = '',"
-                " reason = ?, detail = ?, not_before = ? WHERE id = ? RETURNING state",
-                (self.max_attempts, reason, detail, self._clock() + delay, task_id),
+                " reason = ?, detail = ?, not_before = ?, changed_at = ? WHERE id = ?"
+                " RETURNING state",
+                (self.max_attempts, reason, detail, now + delay, now, task_id),
             ).fetchone()
             return TaskState(state)
 
@@ -267,31 +358,37 @@ class SqliteFrontier:
 
     def counts(self) -> dict[TaskState, int]:
         """Tasks by state."""
-        with self._transaction():
-            rows = dict(self._db.execute("SELECT state, count(*) FROM tasks GROUP BY state"))
+        rows = dict(self._all("SELECT state, count(*) FROM tasks GROUP BY state"))
         return {state: rows.get(state, 0) for state in TaskState}
 
     def failures(self) -> dict[str, int]:
         """Failed tasks by reason."""
-        with self._transaction():
-            return dict(
-                self._db.execute(
-                    "SELECT reason, count(*) FROM tasks WHERE state = 'failed'"
-                    " GROUP BY reason ORDER BY reason"
-                )
+        return dict(
+            self._all(
+                "SELECT reason, count(*) FROM tasks WHERE state = 'failed'"
+                " GROUP BY reason ORDER BY reason"
             )
+        )
 
     def details(self) -> dict[str, str]:
         """For each reason of a failed task, what one of them said."""
-        with self._transaction():
-            return dict(
-                self._db.execute(
-                    "SELECT reason, max(detail) FROM tasks WHERE state = 'failed' GROUP BY reason"
-                )
+        return dict(
+            self._all(
+                "SELECT reason, max(detail) FROM tasks WHERE state = 'failed' GROUP BY reason"
             )
+        )
+
+    def oldest(self) -> dict[TaskState, float]:
+        """When the task that is longest in each state came into it, in seconds of the clock."""
+        rows = self._all("SELECT state, min(changed_at) FROM tasks GROUP BY state")
+        return {TaskState(state): since for state, since in rows}
+
+    def _all(self, query: str) -> list[Any]:
+        with self._file.explained():
+            return self._file.db.execute(query).fetchall()
 
     def close(self) -> None:
-        self._db.close()
+        self._file.close()
 
     def __enter__(self) -> Self:
         return self
@@ -299,20 +396,6 @@ class SqliteFrontier:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-        except sqlite3.Error as error:
-            raise _broken(self.path, error) from error
 
-
-def _broken(path: Path, error: sqlite3.Error) -> WorkError:
-    return WorkError(f"{path}: {error}; delete it and run again: the ledgers hold what was fetched")
+# Version 1 knew games alone, and everything in it can be found again in the ledgers.
+_FROM_1 = "DROP TABLE tasks; DROP TABLE claims; " + SCHEMA

@@ -1,21 +1,33 @@
 """The ledger of one spool writer: which captures count, and where their bytes stand.
 
 One SQLite file, `raw/<source>/<writer>.ledger.sqlite`. A row here is what makes a capture exist;
-bytes in a segment without a row are the rest of a write that a crash interrupted.
+bytes in a segment without a row are the rest of a write that a crash interrupted. Items that will
+not come stand here too, with the reason, so that nothing that was listed vanishes.
 """
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from shards.errors import UsageError, WorkError
+from crawler.reasons import FailReason
+from crawler.sqlite import SqliteFile
 
 SUFFIX = ".ledger.sqlite"
-VERSION = 1
-SCHEMA = """
+VERSION = 2
+FAILURES = """
+CREATE TABLE failures (
+    key TEXT PRIMARY KEY,
+    task_id TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    detail TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX failures_by_task ON failures (task_id);
+"""
+SCHEMA = (
+    """
 CREATE TABLE segments (
     number INTEGER PRIMARY KEY,
     committed INTEGER NOT NULL,
@@ -38,6 +50,8 @@ CREATE TABLE held (
     image BLOB NOT NULL
 );
 """
+    + FAILURES
+)
 
 
 class Row(NamedTuple):
@@ -49,6 +63,15 @@ class Row(NamedTuple):
     image_offset: int
     image_size: int
     sha256: str
+
+
+class Failure(NamedTuple):
+    """An item that will not come."""
+
+    key: str
+    task_id: str
+    reason: FailReason
+    detail: str = ""
 
 
 class SegmentRow(NamedTuple):
@@ -75,30 +98,17 @@ class Ledger:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         """Opens or makes the file; `read_only` is for other processes than the writer's owner."""
         self.path = path
-        with _explained(path):
-            address = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
-            self._db = sqlite3.connect(address, uri=True, isolation_level=None)
-            try:
-                self.is_new = self._version() == 0
-                if self.is_new and read_only:  # its owner is just about to make the tables
-                    self._db.close()
-                    self._db = sqlite3.connect(":memory:", isolation_level=None)
-                if not read_only:
-                    self._db.execute("PRAGMA journal_mode = WAL")
-                    self._db.execute("PRAGMA synchronous = FULL")
-                if self.is_new:
-                    self._db.executescript(
-                        f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;"
-                    )
-            except BaseException:
-                self._db.close()
-                raise
-
-    def _version(self) -> int:
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if version > VERSION:
-            raise _newer(self.path, version)
-        return int(version)
+        self._file = SqliteFile(
+            path,
+            SCHEMA,
+            version=VERSION,
+            kind="ledger",
+            advice="restore the ledger from a backup",
+            upgrades={1: FAILURES},
+            read_only=read_only,
+            durable=True,
+        )
+        self.is_new = self._file.is_new
 
     def __contains__(self, key: str) -> bool:
         return self._one("SELECT 1 FROM captures WHERE key = ?", key) is not None
@@ -108,14 +118,17 @@ class Ledger:
 
     def rows(self) -> list[Row]:
         """Every committed capture, in the order of the segments."""
-        with _explained(self.path):
-            found = self._db.execute("SELECT * FROM captures ORDER BY segment, image_offset")
-            return [Row(*row) for row in found]
+        found = self._all("SELECT * FROM captures ORDER BY segment, image_offset")
+        return [Row(*row) for row in found]
 
     def keys_of_task(self, task_id: str) -> set[str]:
-        with _explained(self.path):
-            found = self._db.execute("SELECT key FROM captures WHERE task_id = ?", (task_id,))
-            return {key for (key,) in found}
+        found = self._all("SELECT key FROM captures WHERE task_id = ?", task_id)
+        return {key for (key,) in found}
+
+    def settled_of_task(self, task_id: str) -> set[str]:
+        """Keys of a task's items that are committed or failed for good."""
+        query = "SELECT key FROM failures WHERE task_id = ?"
+        return self.keys_of_task(task_id) | {key for (key,) in self._all(query, task_id)}
 
     def tasks(self) -> dict[str, int]:
         """Committed captures by task; 0 for a task that only holds a picture."""
@@ -124,33 +137,66 @@ class Ledger:
             " SELECT DISTINCT task_id, 0 FROM held"
             " WHERE task_id NOT IN (SELECT task_id FROM captures)"
         )
-        with _explained(self.path):
-            return dict(self._db.execute(query))
+        return dict(self._all(query))
 
     def last_segment(self) -> SegmentRow | None:
         row = self._one("SELECT * FROM segments ORDER BY number DESC LIMIT 1")
         return SegmentRow(row[0], row[1], bool(row[2])) if row else None
 
-    def commit(self, row: Row, committed: int) -> None:
-        """Makes a capture count, moves its segment's end, and drops its held picture."""
-        with self._transaction():
-            self._db.execute(
+    def commit(self, rows: Sequence[Row], committed: int) -> None:
+        """Makes captures of one segment count, moves its end, and drops their held pictures.
+
+        What failed before under the same key has come after all.
+        """
+        with self._file.transaction() as db:
+            db.execute(
                 "INSERT INTO segments (number, committed) VALUES (?, ?)"
                 " ON CONFLICT (number) DO UPDATE SET committed = excluded.committed",
-                (row.segment, committed),
+                (rows[0].segment, committed),
             )
-            self._db.execute("INSERT INTO captures VALUES (?, ?, ?, ?, ?, ?)", row)
-            self._db.execute("DELETE FROM held WHERE key = ?", (row.key,))
+            keys = [(row.key,) for row in rows]
+            db.executemany("INSERT INTO captures VALUES (?, ?, ?, ?, ?, ?)", rows)
+            db.executemany("DELETE FROM held WHERE key = ?", keys)
+            db.executemany("DELETE FROM failures WHERE key = ?", keys)
+
+    def fail(self, failures: Iterable[Failure]) -> None:
+        """Records items that will not come; one that was captured or recorded stays as it is."""
+        with self._file.transaction() as db:
+            db.executemany(
+                "INSERT INTO failures SELECT ?1, ?2, ?3, ?4"
+                " WHERE NOT EXISTS (SELECT 1 FROM captures WHERE key = ?1)"
+                " ON CONFLICT DO NOTHING",
+                failures,
+            )
+
+    def failures(self) -> Counter[str]:
+        """Items that will not come, by reason."""
+        query = "SELECT reason, count(*) FROM failures GROUP BY reason ORDER BY reason"
+        return Counter(dict(self._all(query)))
+
+    def failure(self, key: str) -> Failure | None:
+        row = self._one("SELECT * FROM failures WHERE key = ?", key)
+        return Failure(row[0], row[1], FailReason(row[2]), row[3]) if row else None
+
+    def forget_failures(self, reasons: Iterable[FailReason]) -> list[tuple[str, str]]:
+        """Removes the failures with these reasons; returns their keys and tasks."""
+        removed: list[tuple[str, str]] = []
+        with self._file.transaction() as db:
+            for reason in reasons:
+                removed += db.execute(
+                    "DELETE FROM failures WHERE reason = ? RETURNING key, task_id", (reason,)
+                ).fetchall()
+        return removed
 
     def mark_sealed(self, number: int) -> None:
-        with self._transaction():
-            self._db.execute("UPDATE segments SET sealed = 1 WHERE number = ?", (number,))
+        with self._file.transaction() as db:
+            db.execute("UPDATE segments SET sealed = 1 WHERE number = ?", (number,))
 
     def hold(self, key: str, held: Held) -> None:
         """Keeps a picture; one that is held already under the key is replaced."""
         values = (key, held.task_id, held.extension, held.details, held.image)
-        with self._transaction():
-            self._db.execute("INSERT OR REPLACE INTO held VALUES (?, ?, ?, ?, ?)", values)
+        with self._file.transaction() as db:
+            db.execute("INSERT OR REPLACE INTO held VALUES (?, ?, ?, ?, ?)", values)
 
     def held(self, key: str) -> Held | None:
         row = self._one("SELECT image, extension, task_id, details FROM held WHERE key = ?", key)
@@ -158,39 +204,32 @@ class Ledger:
 
     def release(self, key: str) -> None:
         """Forgets a held picture that no capture will follow."""
-        with self._transaction():
-            self._db.execute("DELETE FROM held WHERE key = ?", (key,))
+        with self._file.transaction() as db:
+            db.execute("DELETE FROM held WHERE key = ?", (key,))
 
     def close(self) -> None:
-        self._db.close()
+        self._file.close()
 
     def _one(self, query: str, *values: str) -> Any:
         """The first row of the answer, or None."""
-        with _explained(self.path):
-            return self._db.execute(query, values).fetchone()
+        with self._file.explained():
+            return self._file.db.execute(query, values).fetchone()
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with _explained(self.path):
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
+    def _all(self, query: str, *values: str) -> list[Any]:
+        with self._file.explained():
+            return self._file.db.execute(query, values).fetchall()
 
 
-def _newer(path: Path, version: int) -> UsageError:
-    return UsageError(
-        f"{path}: ledger version {version}, but this release knows {VERSION}; update lostfound"
-    )
+def ledger_paths(directory: Path) -> list[Path]:
+    """The ledgers of all writers in `raw/<source>`."""
+    return sorted(directory.glob(f"*{SUFFIX}"))
 
 
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise WorkError(f"{path}: {error}; restore the ledger from a backup") from error
+def keys_elsewhere(directory: Path, task_id: str, own_path: Path) -> set[str]:
+    """What other writers settled of a task that was theirs before."""
+    keys: set[str] = set()
+    for path in ledger_paths(directory):
+        if path != own_path:
+            with closing(Ledger(path, read_only=True)) as ledger:
+                keys |= ledger.settled_of_task(task_id)
+    return keys

@@ -9,12 +9,13 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
-from crawler.ledger import SUFFIX, Held, Ledger, Row
+from crawler.ledger import SUFFIX, Failure, Held, Ledger, Row
+from crawler.reasons import FailReason
 from shards.atomic import sync_directory
 from shards.capture import Capture
 from shards.errors import UsageError, WorkError
@@ -28,6 +29,16 @@ LOCK_PAUSE = 0.2
 
 class BusyError(UsageError):
     """Another living process owns the lock."""
+
+
+class Ready(NamedTuple):
+    """A capture that has come with its bytes."""
+
+    capture: Capture
+    image: bytes
+    extension: str
+    """The image's format without a dot: one of `IMAGE_EXTENSIONS`."""
+    task_id: str = ""
 
 
 class Spool:
@@ -71,30 +82,71 @@ class Spool:
 
         `extension` names the image's format without a dot: one of `IMAGE_EXTENSIONS`.
         """
-        _check(capture.key, extension)
-        if capture.key in self.ledger:
-            return False
-        need = member_size(len(image)) + member_size(len(capture.to_json()))
-        segment = self._segment_for(need)
+        return self.add_many([Ready(capture, image, extension, task_id)]) == 1
+
+    def add_many(self, captures: Sequence[Ready]) -> int:
+        """Commits a group with one wait for the disk; returns how many were not there already.
+
+        Each capture of the group that was committed counts, also when a later one fails.
+        """
+        for ready in captures:
+            _check(ready.capture.key, ready.extension)
+        added, waiting = 0, list(self._new(captures))
+        while waiting:
+            group = self._fitting(waiting)
+            self._commit(group)
+            added += len(group)
+            del waiting[: len(group)]
+        return added
+
+    def _new(self, captures: Sequence[Ready]) -> Iterator[Ready]:
+        seen: set[str] = set()
+        for ready in captures:
+            key = ready.capture.key
+            if key not in seen and key not in self.ledger:
+                seen.add(key)
+                yield ready
+
+    def _fitting(self, captures: Sequence[Ready]) -> list[Ready]:
+        """The first captures that fit into the segment that the first one goes to."""
+        need = [_need(ready) for ready in captures]
+        free = self.segment_bytes - self._segment_for(need[0]).size - len(END_OF_ARCHIVE) - need[0]
+        group = 1
+        while group < len(captures) and need[group] <= free:
+            free -= need[group]
+            group += 1
+        return list(captures[:group])
+
+    def _commit(self, group: Sequence[Ready]) -> None:
+        assert self._segment is not None  # `_fitting` has just opened it
         try:
-            extent = segment.append(capture, image, extension)
-            digest = hashlib.sha256(image).hexdigest()
-            self.ledger.commit(
-                Row(
-                    capture.key,
-                    task_id,
-                    self._number,
-                    extent.image_offset,
-                    extent.image_size,
-                    digest,
-                ),
-                extent.end,
-            )
+            rows = []
+            for ready in group:
+                extent = self._segment.append(ready.capture, ready.image, ready.extension)
+                digest = hashlib.sha256(ready.image).hexdigest()
+                where = (self._number, extent.image_offset, extent.image_size)
+                rows.append(Row(ready.capture.key, ready.task_id, *where, digest))
+            self.ledger.commit(rows, self._segment.sync())
         except BaseException:
             # What was written does not count; the next `add` cuts it off.
             self._leave_segment()
             raise
-        return True
+
+    def fail(self, key: str, task_id: str, reason: FailReason, detail: str = "") -> None:
+        """Records durably that an item will not come, and why."""
+        self.fail_many([Failure(key, task_id, reason, detail)])
+
+    def fail_many(self, failures: Iterable[Failure]) -> None:
+        """`fail` for a group, in one transaction."""
+        self.ledger.fail(failures)
+
+    def failures(self) -> dict[str, int]:
+        """Items that will not come, by reason."""
+        return dict(self.ledger.failures())
+
+    def settled(self, key: str) -> bool:
+        """Committed, or recorded as one that will not come."""
+        return key in self.ledger or self.ledger.failure(key) is not None
 
     def hold(
         self, key: str, image: bytes, extension: str, *, task_id: str = "", details: str = "{}"
@@ -192,6 +244,10 @@ class Spool:
                 f"{orphans[0]}: a segment without its ledger {self.ledger.path.name};"
                 " restore the ledger, or use another dataset directory"
             )
+
+
+def _need(ready: Ready) -> int:
+    return member_size(len(ready.image)) + member_size(len(ready.capture.to_json()))
 
 
 def _check(key: str, extension: str) -> None:

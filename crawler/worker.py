@@ -2,15 +2,16 @@
 
 import asyncio
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from threading import Thread
 from typing import Any
 
-from crawler.frontier import FILE_NAME, SqliteFrontier
+from crawler.frontier import Frontier
 from crawler.game.spider import GameJob, GameSpider
 from crawler.settings import abort_unless, scrapy_settings
 from crawler.spool import Spool, open_spool
+from crawler.stats import WorkerState, WorkerStats
 
 STOP_SECONDS = 20.0
 
@@ -22,18 +23,24 @@ class GameWorker:
         self.job = job
         self._runner: Any = None
         self._spider: GameSpider | None = None
+        self._stats = WorkerStats(job.writer)
 
     async def run(self) -> None:
         """Returns once no task of any worker is left. The segment stays open."""
         job = self.job
         with (
             open_spool(job.directory, job.writer, segment_bytes=job.segment_bytes) as spool,
-            SqliteFrontier(job.directory / FILE_NAME) as frontier,
+            closing(job.queue.frontier()) as frontier,
         ):
             frontier.release_owner(job.writer)
+            self._stats.state = WorkerState.WORKING
             await self._crawl(spool, frontier)
+            self._stats.state = WorkerState.STOPPED
 
-    async def _crawl(self, spool: Spool, frontier: SqliteFrontier) -> None:
+    def stats(self) -> WorkerStats:
+        return self._stats
+
+    async def _crawl(self, spool: Spool, frontier: Frontier) -> None:
         install_reactor()
         from scrapy.crawler import AsyncCrawlerRunner
 
@@ -44,7 +51,9 @@ class GameWorker:
         settings["PLAYWRIGHT_ABORT_REQUEST"] = abort_unless(job.site.allowed_hosts())
         self._runner = AsyncCrawlerRunner(settings)
         crawler = self._runner.create_crawler(GameSpider)
-        running = self._runner.crawl(crawler, job=job, spool=spool, frontier=frontier)
+        running = self._runner.crawl(
+            crawler, job=job, spool=spool, frontier=frontier, stats=self._stats
+        )
         self._spider = crawler.spider
         await running
 

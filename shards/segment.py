@@ -59,13 +59,17 @@ class SegmentWriter:
         self.size = committed
 
     def append(self, capture: Capture, image: bytes, extension: str) -> Extent:
-        """Writes one capture and makes its bytes durable."""
+        """Writes one capture; its bytes are durable after the next `sync`."""
         image_offset = write_member(self._file, f"{capture.key}.{extension}", image)
         write_member(self._file, f"{capture.key}.json", capture.to_json())
-        self._file.flush()
-        os.fsync(self._file.fileno())
         self.size = self._file.tell()
         return Extent(image_offset, len(image), self.size)
+
+    def sync(self) -> int:
+        """Makes durable what was appended; returns the segment's size."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        return self.size
 
     def seal(self) -> Path:
         """Ends the archive and gives it its final name."""

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from crawler.frontier import FailReason
 from crawler.game.pages import parse_map_link
 from crawler.game.site import Marker
+from crawler.reasons import FailReason
 
 LOBBY_TRIES = 5
 CONSENT_TRIES = 3

@@ -7,11 +7,11 @@ from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
-from crawler.frontier import SqliteFrontier
+from crawler.frontier import Frontier, NewTask, SqliteFrontier
 from crawler.game.pages import parse_map_link
 from crawler.game.play import Picture
 from crawler.game.site import Site
-from crawler.ledger import SUFFIX, Held, Ledger
+from crawler.ledger import Held, Ledger, ledger_paths
 from crawler.spool import Spool
 from shards.capture import Capture, extra_text
 from shards.keys import make_key
@@ -64,7 +64,7 @@ class GameSink:
     """
 
     def __init__(
-        self, site: Site, spool: Spool, frontier: SqliteFrontier, task_id: str, browser: str
+        self, site: Site, spool: Spool, frontier: Frontier, task_id: str, browser: str
     ) -> None:
         self._site = site
         self._spool = spool
@@ -130,10 +130,6 @@ class GameSink:
         return (path for path in ledger_paths(self._spool.directory) if path != self._spool.path)
 
 
-def ledger_paths(directory: Path) -> list[Path]:
-    return sorted(directory.glob(f"*{SUFFIX}"))
-
-
 def ledger_task(task_id: str, game: str) -> str:
     """What a ledger's rows say of their task: enough to restore a frontier that was lost."""
     return f"{task_id}:{game}"
@@ -149,15 +145,6 @@ def reconcile(directory: Path, frontier: SqliteFrontier, rounds: int) -> None:
         task_id, _, game = task.partition(":")
         if not game:
             continue
-        frontier.add([task_id])
+        frontier.add([NewTask(task_id)])
         if frontier.claim(game, task_id) and count >= rounds:
             frontier.done(task_id)
-
-
-def count_captures(directory: Path) -> int:
-    """Committed captures of all writers in `directory`."""
-    total = 0
-    for path in ledger_paths(directory):
-        with closing(Ledger(path, read_only=True)) as ledger:
-            total += len(ledger)
-    return total

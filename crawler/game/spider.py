@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,16 @@ import scrapy
 from playwright.async_api import Page
 from scrapy.exceptions import IgnoreRequest
 
-from crawler.frontier import FailReason, SqliteFrontier, Task
+from crawler.frontier import Frontier, Task
 from crawler.game.driver import PageDriver
 from crawler.game.play import Account, Limits, Outcome, SystemClock, play
 from crawler.game.records import GameSink
 from crawler.game.site import Site
+from crawler.job import Worker
+from crawler.queue import Queue
+from crawler.reasons import ENDS_RUN, FailReason
 from crawler.spool import Spool
+from crawler.stats import WorkerStats
 from shards.atomic import atomic_file
 
 LEASE_SECONDS = 120.0
@@ -26,8 +30,8 @@ POLL_SECONDS = 0.5
 RETRY_DELAY = 1.0
 RATE_LIMIT_DELAY = 40.0
 CLOSE_SECONDS = 10.0
-ENDS_RUN = frozenset({FailReason.WALL, FailReason.SIGN_IN, FailReason.ROBOTS})
-"""What no other game would fare better with."""
+ENDS_GAMES = ENDS_RUN | {FailReason.ROBOTS}
+"""All games have the same site, so what it forbids for one it forbids for all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,13 +49,29 @@ class GameJob:
     """Cookies of the signed-in account, readable by its owner only."""
     limits: Limits = field(default_factory=Limits)
     segment_bytes: int = 256 << 20
+    queue: Queue
+
+    @property
+    def resources(self) -> dict[str, float]:
+        return {"CPU": 1, "browser": 1}
+
+    def worker(self) -> Worker:
+        from crawler.worker import GameWorker
+
+        return GameWorker(self)
+
+    def named(self, writer: str) -> "GameJob":
+        return replace(self, writer=writer)
 
 
 class GameSpider(scrapy.Spider):
     name = "game"
 
-    def __init__(self, job: GameJob, spool: Spool, frontier: SqliteFrontier, **kwargs: Any) -> None:
+    def __init__(
+        self, job: GameJob, spool: Spool, frontier: Frontier, stats: WorkerStats, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
+        self.stats = stats
         self.job = job
         self.spool = spool
         self.frontier = frontier
@@ -158,12 +178,16 @@ class GameSpider(scrapy.Spider):
         self._leases.discard(task.id)
         self._slots.release()
         reason, detail = outcome.reason, outcome.detail
+        self.stats.tasks += reason is None
+        self.stats.captures += outcome.committed
+        if reason is not None and not self.stopping:
+            self.stats.failed[reason] += 1
         if reason is None:
             missing = ", ".join(map(str, outcome.missing))
             self.frontier.done(task.id, f"without rounds {missing}" if missing else "")
         elif self.stopping:
             self.frontier.release(task.id)
-        elif reason in ENDS_RUN:
+        elif reason in ENDS_GAMES:
             self.frontier.failed(task.id, reason, detail)
             self.stopping = True
         elif reason is FailReason.RATE_LIMITED:

@@ -14,8 +14,9 @@ import psutil
 import pytest
 from PIL import Image
 
-from crawler.crawl import CrawlSummary, crawl_game, is_loopback, user_agent
-from crawler.game.records import count_captures
+from crawler.crawl import CrawlSummary, count_captures
+from crawler.game.crawl import crawl_game
+from crawler.identity import is_loopback, user_agent
 from crawler.playground.game import ROUNDS, Book
 from crawler.playground.server import Server, start_in_thread
 from crawler.playground.world import World, WorldConfig
@@ -91,8 +92,8 @@ def test_two_actors_fetch_what_was_dealt(ray_cluster: None, server: Server, tmp_
     dataset = DatasetLayout(tmp_path)
     summary = crawl_game(dataset, url=server.url, games=GAMES, workers=2, pages=1)
     assert isinstance(summary, CrawlSummary)
-    assert (summary.games, summary.captures) == (GAMES, GAMES * ROUNDS)
-    assert (summary.games_failed, summary.workers_replaced) == (0, 0)
+    assert (summary.tasks, summary.captures) == (GAMES, GAMES * ROUNDS)
+    assert (summary.tasks_failed, summary.workers_replaced) == (0, 0)
     assert fetched_rounds(dataset) == dealt_rounds()
     assert len(server.book.games) == GAMES
     assert {game.finished for game in server.book.games.values()} == {True}
@@ -150,7 +151,7 @@ class Command:
     def kill_an_actor(self) -> None:
         for each in self.root.children(recursive=True):
             with suppress(psutil.NoSuchProcess):
-                if "".join(each.cmdline()).startswith("ray::GameWorker"):
+                if "".join(each.cmdline()).startswith("ray::WorkerActor"):
                     each.kill()
                     return
         raise AssertionError("no actor found")

@@ -1,12 +1,23 @@
-"""The frontier: no task is lost, none is leased twice, and a game has one owner."""
+"""The frontier: one suite over both backends. No task is lost, none is leased twice."""
 
 import multiprocessing
 import sqlite3
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from crawler.frontier import FailReason, SqliteFrontier, TaskState
+from crawler.frontier import (
+    FILE_NAME,
+    Frontier,
+    Item,
+    NewTask,
+    SqliteFrontier,
+    TaskState,
+    payload_text,
+)
+from crawler.reasons import TRANSIENT, FailReason, parse_reasons
 from shards.errors import UsageError, WorkError
 
 
@@ -24,75 +35,98 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def frontier(tmp_path: Path, clock: Clock) -> SqliteFrontier:
-    return SqliteFrontier(tmp_path / "frontier.sqlite", max_attempts=2, clock=clock)
+def sqlite_frontier(tmp_path: Path, clock: Clock) -> SqliteFrontier:
+    return SqliteFrontier(tmp_path / FILE_NAME, max_attempts=2, clock=clock)
 
 
-def test_leases_in_order_and_finishes(frontier: SqliteFrontier) -> None:
-    frontier.add(["a", "b"])
-    frontier.add(["b", "c"])
-    assert [task.id for _ in range(3) if (task := frontier.lease("w", 60))] == ["a", "b", "c"]
-    assert frontier.lease("w", 60) is None
+@pytest.fixture(params=["sqlite", "ray"])
+def frontier(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Frontier]:
+    if request.param == "sqlite":
+        with SqliteFrontier(tmp_path / FILE_NAME) as made:
+            yield made
+        return
+    request.getfixturevalue("ray_cluster")
+    import ray
+
+    from crawler.frontier_actor import RayFrontier, start_owner
+
+    owner = start_owner(tmp_path)
+    client = RayFrontier(owner)
+    yield client
+    client.close()
+    ray.kill(owner)
+
+
+def tasks(*names: str) -> list[NewTask]:
+    return [NewTask(name) for name in names]
+
+
+def leased(frontier: Frontier, count: int, owner: str = "w") -> list[str]:
+    return [task.id for _ in range(count) if (task := frontier.lease(owner, 60))]
+
+
+def test_leases_in_order_and_finishes(frontier: Frontier) -> None:
+    frontier.add(tasks("a", "b"))
+    frontier.add(tasks("b", "c"))
+    assert leased(frontier, 4) == ["a", "b", "c"]
     frontier.done("a", "well")
     frontier.failed("b", FailReason.START, "no game")
     assert frontier.unfinished() == 1
-    assert frontier.counts() == {
-        TaskState.PENDING: 0,
-        TaskState.LEASED: 1,
-        TaskState.DONE: 1,
-        TaskState.FAILED: 1,
-    }
-    assert frontier.failures() == {"start": 1}
-    assert frontier.details() == {"start": "no game"}
+    assert frontier.renew("c", "w", 60)
+    assert not frontier.renew("c", "another", 60)
+    assert not frontier.renew("a", "w", 60)
 
 
-def test_an_expired_lease_returns_until_the_attempts_are_used_up(
-    frontier: SqliteFrontier, clock: Clock
-) -> None:
-    frontier.add(["a"])
-    assert frontier.lease("w1", 60)
-    clock.now += 59
-    assert frontier.lease("w2", 60) is None
-    assert frontier.renew("a", "w1", 60)
-    clock.now += 59
-    assert frontier.lease("w2", 60) is None
-    clock.now += 2
-    task = frontier.lease("w2", 60)
+def test_a_task_carries_what_is_to_be_fetched(frontier: Frontier) -> None:
+    payload = payload_text({"west": -1.5, "name": "Ærø"})
+    frontier.add([NewTask("cell", payload)])
+    task = frontier.lease("w", 60)
+    assert task is not None
+    assert (task.payload, task.attempts, task.item) == (payload, 1, "")
+
+
+def test_children_appear_with_their_parents_end_and_at_its_place(frontier: Frontier) -> None:
+    frontier.add(tasks("a", "b"))
+    assert leased(frontier, 1) == ["a"]
+    frontier.done("a", children=[NewTask("a2", "{}"), NewTask("a1", "{}")])
+    frontier.done("a", children=[NewTask("a2", "other")])
+    assert leased(frontier, 4) == ["a1", "a2", "b"]
+
+
+def test_an_expired_lease_comes_back(frontier: Frontier) -> None:
+    frontier.add(tasks("a"))
+    assert frontier.lease("dead", 0)
+    time.sleep(0.01)
+    task = frontier.lease("w", 60)
     assert task is not None
     assert task.attempts == 2
-    assert not frontier.renew("a", "w1", 60)
-    clock.now += 61
-    assert frontier.lease("w1", 60) is None
-    assert frontier.failures() == {"lease_expired": 1}
 
 
-def test_put_back_waits_and_ends(frontier: SqliteFrontier, clock: Clock) -> None:
-    frontier.add(["a"])
-    frontier.lease("w", 60)
-    assert frontier.put_back("a", FailReason.RATE_LIMITED, delay=40) is TaskState.PENDING
-    assert frontier.lease("w", 60) is None
+def test_put_back_waits_and_ends(frontier: Frontier) -> None:
+    frontier.add(tasks("a", "b"))
+    assert leased(frontier, 1) == ["a"]
+    assert frontier.put_back("a", FailReason.RATE_LIMITED, delay=600) is TaskState.PENDING
+    assert leased(frontier, 2) == ["b"]
+    for _ in range(4):
+        assert frontier.put_back("b", FailReason.BROWSER) is TaskState.PENDING
+        assert leased(frontier, 1) == ["b"]
+    assert frontier.put_back("b", FailReason.BROWSER) is TaskState.FAILED
     assert frontier.unfinished() == 1
-    clock.now += 40
-    assert frontier.lease("w", 60)
-    assert frontier.put_back("a", FailReason.RATE_LIMITED) is TaskState.FAILED
 
 
-def test_release_does_not_count_as_an_attempt(frontier: SqliteFrontier) -> None:
-    frontier.add(["a", "b"])
-    for _ in range(5):
+def test_release_does_not_count_as_an_attempt(frontier: Frontier) -> None:
+    frontier.add(tasks("a", "b"))
+    for _ in range(7):
         assert frontier.lease("w", 60)
         frontier.release("a")
     frontier.lease("w1", 60)
     frontier.lease("w2", 60)
     frontier.release_owner("w1")
-    task = frontier.lease("w3", 60)
-    assert task is not None
-    assert task.id == "a"
-    assert frontier.lease("w3", 60) is None
+    assert leased(frontier, 2, "w3") == ["a"]
 
 
-def test_claims_are_unique_both_ways(frontier: SqliteFrontier) -> None:
-    frontier.add(["a", "b"])
+def test_claims_are_unique_both_ways(frontier: Frontier) -> None:
+    frontier.add(tasks("a", "b"))
     assert frontier.claim("game", "a")
     assert frontier.claim("game", "a")
     assert not frontier.claim("game", "b")
@@ -100,58 +134,139 @@ def test_claims_are_unique_both_ways(frontier: SqliteFrontier) -> None:
     assert frontier.claim("other", "b")
 
 
-def test_begun_tasks_are_leased_first(frontier: SqliteFrontier) -> None:
-    frontier.add(["a", "b"])
+def test_begun_tasks_are_leased_first(frontier: Frontier) -> None:
+    frontier.add(tasks("a", "b"))
     frontier.claim("game", "b")
     task = frontier.lease("w", 60)
     assert task is not None
     assert (task.id, task.item) == ("b", "game")
 
 
-def test_a_new_run_takes_up_what_the_last_one_left(frontier: SqliteFrontier) -> None:
-    frontier.begin_run(["a", "b", "c", "d"])
-    for _ in range(3):
-        frontier.lease("dead", 1e9)
+def test_an_item_belongs_to_the_first_task_that_asks(frontier: Frontier) -> None:
+    items = [Item("x"), Item("y")]
+    assert frontier.admit(items, "a") == {"x", "y"}
+    assert frontier.admit(items, "a") == {"x", "y"}
+    assert frontier.admit([*items, Item("z")], "b") == {"z"}
+    frontier.disown(["x", "z"], "a")
+    assert frontier.admit([*items, Item("z")], "b") == {"x", "z"}
+
+
+def test_items_are_bounded_by_bucket_and_in_all(frontier: Frontier) -> None:
+    crowd = [Item(f"crowd-{n}", "cell") for n in range(5)]
+    assert len(frontier.admit(crowd, "a", per_bucket=2)) == 2
+    assert frontier.admit([Item("free"), Item("other", "cell 2")], "b", per_bucket=2) == {
+        "free",
+        "other",
+    }
+    assert len(frontier.admit([Item(f"n{n}") for n in range(9)], "c", per_bucket=2, total=6)) == 2
+    frontier.disown(["crowd-0"], "a")
+    assert frontier.admit([Item("crowd-9", "cell")], "c", per_bucket=2, total=6) == {"crowd-9"}
+    assert len(frontier.admit(crowd, "a", per_bucket=2, total=6)) == 1
+
+
+def test_attempts_are_used_up_by_expiry_too(sqlite_frontier: SqliteFrontier, clock: Clock) -> None:
+    sqlite_frontier.add(tasks("a"))
+    assert sqlite_frontier.lease("w1", 60)
+    clock.now += 59
+    assert sqlite_frontier.lease("w2", 60) is None
+    assert sqlite_frontier.renew("a", "w1", 60)
+    clock.now += 59
+    assert sqlite_frontier.lease("w2", 60) is None
+    clock.now += 2
+    assert sqlite_frontier.lease("w2", 60)
+    assert not sqlite_frontier.renew("a", "w1", 60)
+    clock.now += 61
+    assert sqlite_frontier.lease("w1", 60) is None
+    assert sqlite_frontier.failures() == {"lease_expired": 1}
+    assert sqlite_frontier.oldest() == {TaskState.FAILED: clock.now}
+
+
+def test_a_new_run_takes_up_what_the_last_one_left(sqlite_frontier: SqliteFrontier) -> None:
+    frontier = sqlite_frontier
+    frontier.add(tasks("a", "b", "c", "d", "e", "f"))
+    leased(frontier, 3, "dead")
     frontier.done("a")
     frontier.failed("b", FailReason.ROUND)
+    frontier.failed("e", FailReason.NOT_FOUND)
     frontier.claim("game", "d")
-    frontier.begin_run(["a", "b", "x"])
-    assert frontier.counts()[TaskState.DONE] == 1
-    leased = [task.id for _ in range(4) if (task := frontier.lease("w", 60))]
-    assert leased == ["d", "b", "x"]
+    frontier.add(tasks("x"))
+    frontier.drop_unbegun(["b", "e", "x"])
+    frontier.begin_run()
+    assert frontier.counts() == {
+        TaskState.PENDING: 3,
+        TaskState.LEASED: 0,
+        TaskState.DONE: 1,
+        TaskState.FAILED: 1,
+    }
+    assert frontier.failures() == {"not_found": 1}
+    assert leased(frontier, 4) == ["d", "b", "x"]
+    frontier.begin_run([FailReason.NOT_FOUND])
+    frontier.reopen(["a"])
+    assert leased(frontier, 9) == ["d", "a", "b", "e", "x"]
 
 
-def test_refuses_a_newer_file_and_explains_a_damaged_one(
-    frontier: SqliteFrontier, tmp_path: Path
-) -> None:
-    frontier.close()
-    path = tmp_path / "frontier.sqlite"
+def test_reasons_are_a_closed_list() -> None:
+    assert parse_reasons("not_found, timeout") == {FailReason.NOT_FOUND, FailReason.TIMEOUT}
+    assert parse_reasons("all") == set(FailReason)
+    assert FailReason.NOT_FOUND not in TRANSIENT
+    with pytest.raises(UsageError, match="known are all, unreachable"):
+        parse_reasons("bad luck")
+
+
+def test_refuses_a_newer_file_and_explains_a_damaged_one(tmp_path: Path) -> None:
+    path = tmp_path / FILE_NAME
     db = sqlite3.connect(path)
     db.execute("PRAGMA user_version = 9")
     db.close()
-    with pytest.raises(UsageError, match="frontier version 9"):
+    with pytest.raises(UsageError, match=r"frontier version 9.*update lostfound"):
         SqliteFrontier(path)
     path.write_bytes(b"no database at all" * 100)
     with pytest.raises(WorkError, match="delete it and run again"):
         SqliteFrontier(path)
 
 
+def test_a_file_of_the_first_release_is_made_anew(tmp_path: Path) -> None:
+    path = tmp_path / FILE_NAME
+    db = sqlite3.connect(path)
+    db.executescript(
+        "CREATE TABLE tasks (id TEXT PRIMARY KEY); CREATE TABLE claims (item TEXT PRIMARY KEY);"
+        "PRAGMA user_version = 1;"
+    )
+    db.close()
+    with SqliteFrontier(path) as frontier:
+        frontier.add(tasks("a"))
+        assert leased(frontier, 1) == ["a"]
+
+
 def _take_all(path: Path, owner: str) -> list[tuple[str, bool]]:
     with SqliteFrontier(path) as frontier:
         taken = []
         while task := frontier.lease(owner, 60):
-            taken.append((task.id, frontier.claim("the one game", task.id)))
+            taken.append((task.id, bool(frontier.admit([Item("the one item")], task.id))))
             frontier.done(task.id)
         return taken
 
 
-def test_processes_share_it(tmp_path: Path) -> None:
-    path = tmp_path / "frontier.sqlite"
-    names = [f"task-{n:03d}" for n in range(120)]
+def _open_new(path: Path, owner: str) -> list[tuple[str, bool]]:
     with SqliteFrontier(path) as frontier:
-        frontier.add(names)
+        frontier.add(tasks(owner))
+    return []
+
+
+@pytest.mark.parametrize("work", [_take_all, _open_new])
+def test_processes_share_it(
+    tmp_path: Path, work: Callable[[Path, str], list[tuple[str, bool]]]
+) -> None:
+    path = tmp_path / FILE_NAME
+    names = [f"task-{n:03d}" for n in range(120)]
+    if work is _take_all:
+        with SqliteFrontier(path) as frontier:
+            frontier.add(tasks(*names))
     with multiprocessing.get_context("spawn").Pool(3) as pool:
-        lists = pool.starmap(_take_all, [(path, f"w{n}") for n in range(3)])
-    taken = [item for items in lists for item in items]
-    assert sorted(name for name, _ in taken) == names
-    assert sum(claimed for _, claimed in taken) == 1
+        lists = pool.starmap(work, [(path, f"w{n}") for n in range(3)])
+    with SqliteFrontier(path) as frontier:
+        assert sum(frontier.counts().values()) == (120 if work is _take_all else 3)
+    if work is _take_all:
+        taken = [item for items in lists for item in items]
+        assert sorted(name for name, _ in taken) == names
+        assert sum(admitted for _, admitted in taken) == 1

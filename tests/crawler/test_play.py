@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from crawler.frontier import FailReason
 from crawler.game.play import (
     Account,
     DriverTimeoutError,
@@ -18,6 +17,7 @@ from crawler.game.play import (
     play,
 )
 from crawler.game.site import Marker
+from crawler.reasons import FailReason
 
 ROUNDS = 5
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)

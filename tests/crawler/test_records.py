@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from crawler.frontier import SqliteFrontier, TaskState
+from crawler.frontier import NewTask, SqliteFrontier, TaskState
 from crawler.game.play import Picture
-from crawler.game.records import GameSink, count_captures, reconcile, round_capture
+from crawler.crawl import count_captures
+from crawler.game.records import GameSink, reconcile, round_capture
 from crawler.game.site import Site
 from crawler.spool import Spool
 
@@ -22,7 +23,7 @@ LINK = "https://maps.test/?q&cbll=1.5,-2.25&cbp=11"
 @pytest.fixture
 def frontier(tmp_path: Path) -> SqliteFrontier:
     frontier = SqliteFrontier(tmp_path / "frontier.sqlite")
-    frontier.add(["task-1", "task-2"])
+    frontier.add([NewTask("task-1"), NewTask("task-2")])
     return frontier
 
 

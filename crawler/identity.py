@@ -1,0 +1,31 @@
+"""Who we are when we ask a server for something, and which servers are our own machine."""
+
+import ipaddress
+from importlib.metadata import PackageNotFoundError, version
+from urllib.parse import urlsplit
+
+from shards.errors import UsageError
+
+
+def is_loopback(url: str) -> bool:
+    """Raises UsageError for what is not a web address."""
+    try:
+        address = urlsplit(url)
+        host = address.hostname or ""
+    except ValueError:
+        host = ""
+    if not host or address.scheme not in ("http", "https"):
+        raise UsageError(f"{url!r}: not a web address; give one like http://127.0.0.1:8000")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def user_agent(contact: str) -> str:
+    """Who we are and how to reach the operator: `name/version (contact)`."""
+    try:
+        release = version("lostfound")
+    except PackageNotFoundError:
+        release = "0"
+    return f"LostFound/{release} ({contact or 'loopback only'})"
