@@ -1,0 +1,1 @@
+"""The polite HTTP client: identified, within robots.txt and budgets, bounded in all it takes."""
