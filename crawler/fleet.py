@@ -15,20 +15,14 @@ from shards.fanout import ensure_ray
 POLL_SECONDS = 0.5
 STOP_SECONDS = 30.0
 MAX_REPLACEMENTS = 3
-"""For each worker; one that dies more often is not killed by accident."""
+"""Of a worker that dies again and again without having fetched anything: that is no accident."""
 BROWSER = "browser"
 """The custom resource of nodes that have room for a browser, where a cluster names it."""
 
 OnPoll = Callable[[Sequence[WorkerStats]], None]
 
 
-def run_fleet(
-    job: Job,
-    wanted: Callable[[], int],
-    on_poll: OnPoll,
-    *,
-    max_replacements: int = MAX_REPLACEMENTS,
-) -> int:
+def run_fleet(job: Job, wanted: Callable[[], int], on_poll: OnPoll) -> int:
     """Runs `wanted()` workers like `job` until none has work left; returns how many died.
 
     Asks `wanted` and calls `on_poll` about twice a second: the fleet grows and shrinks while it
@@ -40,7 +34,7 @@ def run_fleet(
     ensure_ray()
     # Ray tells of dead actors on stdout, where the command's summary belongs.
     with redirect_stdout(sys.stderr), _sigterm_interrupts():
-        fleet = _Fleet(job, max_replacements)
+        fleet = _Fleet(job)
         try:
             fleet.watch(wanted, on_poll)
         finally:
@@ -92,10 +86,9 @@ class _Member:
 
 
 class _Fleet:
-    def __init__(self, job: Job, max_replacements: int) -> None:
+    def __init__(self, job: Job) -> None:
         self.replacements = 0
         self._job = job
-        self._max_replacements = max_replacements
         self._members: dict[str, _Member] = {}
         self._gone: list[WorkerStats] = []
         self._deaths: dict[str, int] = {}
@@ -150,7 +143,7 @@ class _Fleet:
             self._nothing_left = self._nothing_left or not member.leaving
         except ray.exceptions.RayActorError as error:
             if not member.leaving:
-                self._replace(writer, error)
+                self._replace(member, error)
         except ray.exceptions.RayTaskError as error:
             cause = error.cause
             if isinstance(cause, LostFoundError):
@@ -160,9 +153,11 @@ class _Fleet:
             with suppress(ray.exceptions.RayError, ValueError):
                 ray.kill(member.actor)
 
-    def _replace(self, writer: str, error: Exception) -> None:
-        self._deaths[writer] = self._deaths.get(writer, 0) + 1
-        if self._deaths[writer] > self._max_replacements:
+    def _replace(self, member: _Member, error: Exception) -> None:
+        writer = member.job.writer
+        deaths = 0 if member.stats.captures else self._deaths.get(writer, 0)
+        self._deaths[writer] = deaths + 1
+        if self._deaths[writer] > MAX_REPLACEMENTS:
             text = " ".join(str(error).split())[:300]
             raise WorkError(
                 f"worker {writer} died {self._deaths[writer]} times ({text});"

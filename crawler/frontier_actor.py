@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from crawler.budgets import FILE_NAME as BUDGETS_FILE
-from crawler.budgets import Limit, SqliteBudgets
+from crawler.budgets import Claims, SqliteBudgets, Turn
 from crawler.frontier import FILE_NAME, Item, NewTask, SqliteFrontier, Task, TaskState
 from crawler.reasons import FailReason
 
@@ -21,8 +21,8 @@ class FrontierOwner:
     def frontier(self, method: str, *arguments: Any, **options: Any) -> Any:
         return getattr(self._frontier, method)(*arguments, **options)
 
-    def budgets(self, method: str, *arguments: Any) -> Any:
-        return getattr(self._budgets, method)(*arguments)
+    def budgets(self, method: str, *arguments: Any, **options: Any) -> Any:
+        return getattr(self._budgets, method)(*arguments, **options)
 
 
 def start_owner(directory: Path) -> Any:
@@ -111,14 +111,21 @@ class RayBudgets:
     def __init__(self, owner: Any) -> None:
         self._client = _Client(owner, "budgets")
 
-    def reserve(self, name: str, limits: Sequence[Limit]) -> float:
-        return float(self._client.ask("reserve", name, limits))
+    def reserve(self, claims: Claims, *, hold: float) -> Turn:
+        turn: Turn = self._client.ask("reserve", dict(claims), hold=hold)
+        return turn
+
+    def finish(self, turn: Turn) -> None:
+        self._client.ask("finish", turn)
 
     def block(self, name: str, seconds: float) -> None:
         self._client.ask("block", name, seconds)
 
     def blocked_for(self, name: str) -> float:
         return float(self._client.ask("blocked_for", name))
+
+    def blocked(self) -> dict[str, float]:
+        return dict(self._client.ask("blocked"))
 
     def close(self) -> None:
         self._client.close()
