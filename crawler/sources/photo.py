@@ -10,6 +10,7 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 
+from crawler.reasons import FailReason
 from shards.capture import Capture, extra_text
 from shards.keys import make_key
 
@@ -141,12 +142,17 @@ class Photo(BaseModel):
         )
 
 
+class NoLicenceError(ValueError):
+    """The source names no licence that allows storing the photograph."""
+
+
 class BadRecord(NamedTuple):
     """A record of the source that is no photograph we could use."""
 
     id: str
     """Empty when even that is missing."""
     detail: str
+    reason: FailReason = FailReason.BAD_RECORD
 
 
 def read_each(
@@ -163,6 +169,8 @@ def read_each(
             first = error.errors()[0]
             field = ".".join(map(str, first["loc"]))
             bad.append(BadRecord(_id_of(record), f"{field}: {first['msg']}"))
+        except NoLicenceError as error:
+            bad.append(BadRecord(_id_of(record), str(error)[:200], FailReason.NO_LICENCE))
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             bad.append(BadRecord(_id_of(record), f"{type(error).__name__}: {error}"[:200]))
     return photos, bad

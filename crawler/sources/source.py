@@ -5,7 +5,7 @@ the limits of a run are shared (`worker.py`), so that one adapter is one small f
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -110,8 +110,12 @@ class Get(Protocol):
         params: Mapping[str, str | int | float] | None = None,
         json: Any = None,
         budget: str = API,
+        expect: Collection[int] = (),
     ) -> "Answer":
-        """GET, or POST when `json` is given. Raises FetchError when no good answer came."""
+        """GET, or POST when `json` is given. Raises FetchError when no good answer came.
+
+        expect: statuses besides 2xx that are an answer to read: an error in the API's own words.
+        """
 
 
 class Source(ABC):
