@@ -86,18 +86,8 @@ def find_columns(header: list[str], given: Mapping[str, str], where: Path) -> di
 
     Raises UsageError naming the columns there are, when one is missing.
     """
+    columns = choose_columns(header, given, USUAL_NAMES, str(where))
     there = ", ".join(filter(None, header)) or "none"
-    for field, column in given.items():
-        if field not in USUAL_NAMES:
-            raise UsageError(f"--column {field}={column}: fields are {', '.join(USUAL_NAMES)}")
-        if column not in header:
-            raise UsageError(f"{where}: no column {column!r}; there are: {there}")
-    plain = {_plain(name): name for name in reversed(header)}
-    columns = {}
-    for field, names in USUAL_NAMES.items():
-        usual = [plain[name] for name in names.split() if name in plain]
-        if field in given or usual:
-            columns[field] = given.get(field) or usual[0]
     if "file" not in columns:
         raise UsageError(f"{where}: no column names files; there are: {there}; --column file=NAME")
     if not ({"lat", "lon"} <= columns.keys() or "country" in columns):
@@ -105,6 +95,28 @@ def find_columns(header: list[str], given: Mapping[str, str], where: Path) -> di
             f"{where}: neither lat and lon nor country found; there are: {there};"
             " --column lat=NAME --column lon=NAME"
         )
+    return columns
+
+
+def choose_columns(
+    header: list[str], given: Mapping[str, str], usual: Mapping[str, str], where: str
+) -> dict[str, str]:
+    """The column of each field of `usual` that has one: as given, else the best usual name.
+
+    Raises UsageError for a field or a column that is not there.
+    """
+    there = ", ".join(filter(None, header)) or "none"
+    for field, column in given.items():
+        if field not in usual:
+            raise UsageError(f"--column {field}={column}: fields are {', '.join(usual)}")
+        if column not in header:
+            raise UsageError(f"{where}: no column {column!r}; there are: {there}")
+    plain = {_plain(name): name for name in reversed(header)}
+    columns = {}
+    for field, names in usual.items():
+        found = [plain[name] for name in names.split() if name in plain]
+        if field in given or found:
+            columns[field] = given.get(field) or found[0]
     return columns
 
 
