@@ -7,30 +7,21 @@ one by one with every check made anew, opt-outs and walls recognised, failures r
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urljoin, urlsplit
+from typing import Self
 
-from crawler.budgets import Budgets, Limit
+from crawler.budgets import Budgets, Claims, Limit
 from crawler.reasons import FailReason
 from crawler.web.breaker import BreakerRules
 from crawler.web.errors import FetchError
 from crawler.web.hosts import Host, Hosts, origin
 from crawler.web.optout import opt_out
+from crawler.web.redirects import REDIRECTS, harmless, redirect_target
 from crawler.web.retry import RetryRules, retry_after_seconds, retry_delay, status_reason
 from crawler.web.robots import FAILED_SECONDS, FRESH_SECONDS, MAX_BYTES, RobotsRules
 from crawler.web.transport import Reply, Timeouts, Transport
+from crawler.web.turns import Turns
 from crawler.web.walls import wall
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
-HOLD_MARGIN_SECONDS = 10.0
-BLOCKED_FRESH_SECONDS = 1.0
-HARMLESS_HEADERS = frozenset({"accept", "accept-language"})
-"""What of the caller's headers also goes to another origin; the rest may be credentials."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +67,6 @@ class WebCounts:
     retries: int = 0
     pauses: int = 0
     """How often a host that failed again and again was left alone."""
-    waiting: int = 0
-    """Requests that wait for a budget now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +74,7 @@ class _Request:
     """What `get` was asked, for every hop and every try."""
 
     headers: Mapping[str, str]
-    claims: Mapping[str, Sequence[Limit]]
+    claims: Claims
     max_bytes: int
     api: bool
     expect: Collection[int]
@@ -109,15 +98,23 @@ class PoliteClient:
         self.rules = rules or ClientRules()
         self.counts = WebCounts()
         self._user_agent = user_agent
-        self._budgets = budgets
         self._clock = clock
         self._sleep = sleep
         self._hosts = Hosts(self.rules.connections_per_host, self.rules.breaker)
-        self._slots = asyncio.Semaphore(self.rules.connections)
-        self._queues: dict[tuple[str, ...], asyncio.Lock] = {}
-        self._blocked: dict[str, float] = {}
-        self._blocked_fresh_until = 0.0
+        self._turns = Turns(
+            budgets,
+            connections=self.rules.connections,
+            longest_exchange=self.rules.timeouts.total,
+            max_wait=self.rules.max_wait,
+            clock=clock,
+            sleep=sleep,
+        )
         self._transport: Transport | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a budget now."""
+        return self._turns.waiting
 
     async def __aenter__(self) -> Self:
         self._transport = Transport(
@@ -157,18 +154,22 @@ class PoliteClient:
             api=api,
             expect=expect,
         )
-        return await self._try(url, request, self._follow)
+        return await self._try(url, request)
 
-    async def _try(
-        self,
-        url: str,
-        request: _Request,
-        once: "Callable[[str, _Request], Awaitable[Answer]]",
-    ) -> Answer:
+    async def robots(self, url: str) -> RobotsRules:
+        """The robots.txt rules for the origin of `url`, for those who fetch by other means.
+
+        Raises FetchError when they cannot be had: then nothing there may be fetched for now.
+        """
+        request = _Request(headers={}, claims={}, max_bytes=MAX_BYTES, api=False, expect=())
+        return await self._robots(self._hosts.of(url), request)
+
+    async def _try(self, url: str, request: _Request) -> Answer:
+        """Tries as often as the rules allow."""
         attempt = 1
         while True:
             try:
-                return await once(url, request)
+                return await self._follow(url, request)
             except FetchError as error:
                 delay = retry_delay(error, attempt, url, self.rules.retry)
                 if delay is None or delay > self.rules.max_wait:
@@ -212,20 +213,15 @@ class PoliteClient:
         host: Host,
         url: str,
         headers: Mapping[str, str],
-        claims: Mapping[str, Sequence[Limit]],
+        claims: Claims,
         request: _Request,
     ) -> Reply:
         """One exchange in its turn. Raises FetchError, also for a status that is a failure."""
         if self._transport is None:
             raise RuntimeError("the client is not open; use it as `async with`")
-        async with self._turn(host, claims):
-            if pause := host.breaker.paused_for(self._clock()):
-                raise FetchError(
-                    FailReason.UNREACHABLE,
-                    f"{host.origin} failed again and again; left alone for {pause:.0f} s",
-                    retry_after=pause,
-                    final=True,
-                )
+        self._refuse_paused(host)
+        async with self._turns.turn(host, claims):
+            self._refuse_paused(host)  # again, because the turn may have taken long
             self.counts.requests += 1
             try:
                 reply = await self._transport.exchange(
@@ -240,11 +236,20 @@ class PoliteClient:
         host.breaker.succeeded()
         return reply
 
+    def _refuse_paused(self, host: Host) -> None:
+        if pause := host.breaker.paused_for(self._clock()):
+            raise FetchError(
+                FailReason.UNREACHABLE,
+                f"{host.origin} failed again and again; left alone for {pause:.0f} s",
+                retry_after=pause,
+                final=True,
+            )
+
     def _judge(
         self,
         host: Host,
         reply: Reply,
-        claims: Mapping[str, Sequence[Limit]],
+        claims: Claims,
         request: _Request,
     ) -> None:
         """Raises FetchError for a status that is a failure; blocks the budget that must wait."""
@@ -253,7 +258,7 @@ class PoliteClient:
         if status in (429, 503):
             wait = retry_after_seconds(reply.headers.get("Retry-After"), self._clock())
             if wait:
-                self._block(next(iter(claims), host.budget), wait)
+                self._turns.block(next(iter(claims), host.budget), wait)
         if 200 <= status < 300 or status in REDIRECTS or status in request.expect:
             return
         if found := wall(status, reply.headers, reply.body):
@@ -263,69 +268,6 @@ class PoliteClient:
             reason = FailReason.SIGN_IN
         raise FetchError(reason, f"HTTP {status}", status=status, retry_after=wait)
 
-    @asynccontextmanager
-    async def _turn(
-        self, host: Host, claims: Mapping[str, Sequence[Limit]]
-    ) -> "AsyncIterator[None]":
-        """Holds a connection's place and a turn of every budget for one exchange."""
-        host.users += 1
-        try:
-            async with host.slots, self._slots:
-                await self._wait_while_blocked(host)
-                if not claims:
-                    yield
-                    return
-                turn = await self._reserve(claims)
-                try:
-                    yield
-                finally:
-                    self._budgets.finish(turn)
-        finally:
-            host.users -= 1
-
-    async def _reserve(self, claims: Mapping[str, Sequence[Limit]]) -> Any:
-        """Waits in line; one coroutine of each budget asks, so that hundreds do not."""
-        queue = self._queues.setdefault(tuple(claims), asyncio.Lock())
-        hold = self.rules.timeouts.total + HOLD_MARGIN_SECONDS
-        self.counts.waiting += 1
-        try:
-            async with queue:
-                while True:
-                    turn = self._budgets.reserve(claims, hold=hold)
-                    if turn.granted:
-                        return turn
-                    await self._wait(turn.wait, " and ".join(claims))
-        finally:
-            self.counts.waiting -= 1
-
-    async def _wait_while_blocked(self, host: Host) -> None:
-        """A Retry-After of a host without limits: heard by this process at once, by others
-        within a second."""
-        while True:
-            now = self._clock()
-            if now >= self._blocked_fresh_until:
-                blocked = self._budgets.blocked()
-                self._blocked = {name: now + seconds for name, seconds in blocked.items()}
-                self._blocked_fresh_until = now + BLOCKED_FRESH_SECONDS
-            wait = self._blocked.get(host.budget, 0.0) - now
-            if wait <= 0:
-                return
-            await self._wait(wait, host.origin)
-
-    async def _wait(self, seconds: float, name: str) -> None:
-        if seconds > self.rules.max_wait:
-            raise FetchError(
-                FailReason.RATE_LIMITED,
-                f"{name}: free again in {seconds:.0f} s",
-                retry_after=seconds,
-                final=True,
-            )
-        await self._sleep(seconds)
-
-    def _block(self, name: str, seconds: float) -> None:
-        self._budgets.block(name, seconds)
-        self._blocked_fresh_until = 0.0
-
     async def _robots(self, host: Host, request: _Request) -> RobotsRules:
         """The rules of an origin. Raises why they could not be had: then nothing is fetched."""
         if host.robots is None or self._clock() >= host.robots_until:
@@ -333,7 +275,7 @@ class PoliteClient:
                 if host.robots is None or self._clock() >= host.robots_until:
                     await self._fetch_robots(host, request)
         if isinstance(host.robots, FetchError):
-            raise host.robots
+            raise host.robots.again()
         assert host.robots is not None
         return host.robots
 
@@ -346,39 +288,15 @@ class PoliteClient:
             host.robots = await self._ask_robots(host, asked)
         except FetchError as error:
             fresh = FAILED_SECONDS
-            host.robots = FetchError(
-                error.reason,
-                f"robots.txt: {error.detail}",
-                retry_after=error.retry_after,
-                status=error.status,
-                final=True,
-            )
+            host.robots = error.again(f"robots.txt: {error.detail}", final=True)
         host.robots_until = self._clock() + fresh
 
     async def _ask_robots(self, host: Host, asked: _Request) -> RobotsRules:
         try:
-            answer = await self._try(f"{host.origin}/robots.txt", asked, self._follow)
+            answer = await self._try(f"{host.origin}/robots.txt", asked)
         except FetchError as error:
             rules = RobotsRules.for_status(error.status, b"") if error.status else None
             if rules is None:
                 raise
             return rules
         return RobotsRules.parse(answer.body)
-
-
-def harmless(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers that may go to another origin than the one that they were meant for."""
-    return {name: value for name, value in headers.items() if name.lower() in HARMLESS_HEADERS}
-
-
-def redirect_target(url: str, location: str | None) -> str:
-    """Where a redirect leads, without user and password. Raises FetchError."""
-    if not location:
-        raise FetchError(FailReason.BAD_ANSWER, "a redirect to nowhere")
-    try:
-        target = urlsplit(urljoin(url, location))
-    except ValueError:
-        raise FetchError(FailReason.REDIRECTS, "a redirect to no address") from None
-    if target.scheme not in ("http", "https"):
-        raise FetchError(FailReason.REDIRECTS, "a redirect to something that is no web address")
-    return target._replace(netloc=target.netloc.rpartition("@")[2], fragment="").geturl()

@@ -29,6 +29,16 @@ class FetchError(Exception):
         """Whether another try at once is useless, whatever the reason."""
         super().__init__(f"{reason}: {self.detail}")
 
+    def again(self, detail: str = "", *, final: bool = False) -> "FetchError":
+        """The same failure, to be raised once more."""
+        return FetchError(
+            self.reason,
+            detail or self.detail,
+            retry_after=self.retry_after,
+            status=self.status,
+            final=final or self.final,
+        )
+
 
 def shown(url: str) -> str:
     """An address for logs and details: without user, query and fragment, where secrets stand."""
