@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from crawler.crawl import count_captures
 from crawler.frontier import NewTask, SqliteFrontier, TaskState
 from crawler.game.play import Picture
-from crawler.crawl import count_captures
 from crawler.game.records import GameSink, reconcile, round_capture
 from crawler.game.site import Site
 from crawler.spool import Spool

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawler.ledger import Ledger
-from crawler.spool import Spool
+from crawler.ledger import Ledger, keys_elsewhere
+from crawler.reasons import FailReason
+from crawler.spool import Ready, Spool
 from shards.capture import Capture
 from shards.errors import UsageError, WorkError
 from shards.segment import read_segment
@@ -280,3 +281,48 @@ def test_killed_again_and_again(tmp_path: Path) -> None:
     numbers = [int(text) for text in reported[:-1] if text.isdigit()]
     assert len(numbers) == len(set(numbers))
     assert contents(tmp_path) == {f"test-{n}": image(n) for n in range(total)}
+
+
+def ready(number: int, task_id: str = "t") -> Ready:
+    return Ready(capture(number), f"image {number}".encode() * 50, "jpg", task_id)
+
+
+def test_a_group_counts_as_a_whole_and_crosses_segments(tmp_path: Path) -> None:
+    with Spool(tmp_path, "w0", segment_bytes=16 << 10) as spool:
+        assert spool.add_many([ready(n) for n in range(20)]) == 20
+        assert spool.add_many([ready(n) for n in range(15, 25)] + [ready(24)]) == 5
+        assert spool.add_many([]) == 0
+        spool.seal()
+    segments = sorted(tmp_path.glob("*.tar"))
+    assert len(segments) > 1
+    assert all(path.stat().st_size <= 16 << 10 for path in segments)
+    keys = [sample.key for path in segments for sample in read_segment(path)]
+    assert keys == [f"test-{n}" for n in range(25)]
+
+
+def test_items_that_will_not_come_are_recorded_once(tmp_path: Path) -> None:
+    with Spool(tmp_path, "w0") as spool:
+        spool.add_many([ready(1)])
+        spool.fail("test-1", "t", FailReason.NOT_FOUND)
+        spool.fail("test-2", "t", FailReason.TIMEOUT, "after 30 s")
+        spool.fail("test-2", "t", FailReason.NOT_FOUND)
+        spool.fail("test-3", "u", FailReason.NOT_FOUND)
+        assert spool.failures() == {"not_found": 1, "timeout": 1}
+        assert [spool.settled(f"test-{n}") for n in range(1, 5)] == [True, True, True, False]
+        assert keys_elsewhere(tmp_path, "t", tmp_path / "another") == {"test-1", "test-2"}
+        assert keys_elsewhere(tmp_path, "t", spool.path) == set()
+        assert spool.ledger.forget_failures([FailReason.TIMEOUT]) == [("test-2", "t")]
+        spool.add_many([ready(3)])
+        assert spool.failures() == {}
+
+
+def test_a_ledger_of_the_first_release_goes_on(tmp_path: Path) -> None:
+    with Spool(tmp_path, "w0") as spool:
+        spool.add_many([ready(1)])
+    db = sqlite3.connect(tmp_path / "w0.ledger.sqlite")
+    db.executescript("DROP TABLE failures; PRAGMA user_version = 1;")
+    db.close()
+    with Spool(tmp_path, "w0") as spool:
+        assert "test-1" in spool
+        spool.fail("test-2", "t", FailReason.ERROR)
+        assert spool.failures() == {"error": 1}

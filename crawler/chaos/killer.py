@@ -1,0 +1,133 @@
+"""Runs a command to its end while its processes are killed without warning."""
+
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+import psutil
+
+from shards.errors import WorkError
+
+MAX_STARTS = 400
+PATIENCE = 15.0
+ACTOR = "ray::WorkerActor"
+BROWSERS = ("chrom", "headless_shell")
+
+
+class Victim(StrEnum):
+    WORKER = "worker"
+    BROWSER = "browser"
+    DRIVER = "driver"
+
+
+@dataclass
+class Killer:
+    """Kills one victim every now and then, as soon as the command has fetched something new."""
+
+    command: Sequence[str]
+    log: Path
+    victims: Sequence[Victim]
+    kills: int
+    progress: Callable[[], int]
+    """How much is fetched so far."""
+    step: int
+    """So much must be fetched between two kills, so that they spread over the whole run."""
+    chance: random.Random
+    done: Counter[str] = field(default_factory=Counter)
+    starts: int = 0
+    left_behind: int = 0
+    """Processes that outlived their dead driver by more than `PATIENCE` seconds."""
+    _seen: dict[int, psutil.Process] = field(default_factory=dict)
+
+    def run(self) -> None:
+        """Starts the command again and again until it ends well. Raises WorkError if it never does.
+
+        A driver that ends with exit code 1 lost too many workers: a user would run it again.
+        """
+        while self.starts < MAX_STARTS:
+            self.starts += 1
+            with self.log.open("ab") as log:
+                process = subprocess.Popen(
+                    self.command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
+            try:
+                code = self._watch(process)
+            finally:
+                self._end(process)
+            if code == 0:
+                return
+            if code == 2:
+                break
+        raise WorkError(f"the crawl did not come to its end; see {self.log}")
+
+    def _watch(self, process: subprocess.Popen[bytes]) -> int:
+        before = self.progress()
+        self._seen.clear()
+        while process.poll() is None:
+            time.sleep(0.05)
+            self._seen |= {one.pid: one for one in descendants(process.pid)}
+            left = self.kills - self.done.total()
+            if left and self.progress() - before >= self.step:
+                before = self.progress()
+                self._kill(process)
+        return process.returncode
+
+    def _kill(self, process: subprocess.Popen[bytes]) -> None:
+        victim = self.victims[self.done.total() % len(self.victims)]
+        found = self._find(process, victim)
+        if not found:
+            return
+        with suppress(psutil.NoSuchProcess):
+            self.chance.choice(found).kill()
+            self.done[victim] += 1
+
+    def _find(self, process: subprocess.Popen[bytes], victim: Victim) -> list[psutil.Process]:
+        if victim is Victim.DRIVER:
+            return [psutil.Process(process.pid)]
+        return [one for one in descendants(process.pid) if _is(one, victim)]
+
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
+        """Gives what a dead driver leaves behind the time to end by itself, then sees to it."""
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        _, alive = psutil.wait_procs(self._seen.values(), timeout=PATIENCE)
+        self.left_behind += len(alive)
+        for one in alive:
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
+
+
+def descendants(pid: int) -> list[psutil.Process]:
+    try:
+        return list(psutil.Process(pid).children(recursive=True))
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _is(process: psutil.Process, victim: Victim) -> bool:
+    try:
+        if victim is Victim.WORKER:
+            return "".join(process.cmdline()).startswith(ACTOR)
+        is_browser = any(name in process.name() for name in BROWSERS)
+        # The browser itself, not one of its renderers: those are what a page crash is.
+        return is_browser and not any("--type=" in word for word in process.cmdline())
+    except psutil.Error:
+        return False
+
+
+def lostfound(*arguments: str) -> list[str]:
+    """The command line of a verb, in this interpreter."""
+    program = "import sys, lostfound; lostfound.main(sys.argv[1:])"
+    return [sys.executable, "-c", program, *arguments]
