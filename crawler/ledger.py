@@ -143,6 +143,19 @@ class Ledger:
         row = self._one("SELECT * FROM segments ORDER BY number DESC LIMIT 1")
         return SegmentRow(row[0], row[1], bool(row[2])) if row else None
 
+    def segments(self) -> list[SegmentRow]:
+        """Every segment that was begun, in order."""
+        found = self._all("SELECT number, committed, sealed FROM segments ORDER BY number")
+        return [SegmentRow(number, committed, bool(sealed)) for number, committed, sealed in found]
+
+    def rows_of_segment(self, number: int) -> list[Row]:
+        """Its committed captures, in file order."""
+        with self._file.explained():
+            found = self._file.db.execute(
+                "SELECT * FROM captures WHERE segment = ? ORDER BY image_offset", (number,)
+            )
+            return [Row(*row) for row in found]
+
     def commit(self, rows: Sequence[Row], committed: int) -> None:
         """Makes captures of one segment count, moves its end, and drops their held pictures.
 

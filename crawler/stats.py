@@ -22,12 +22,37 @@ class Quality:
     captures: int = 0
     with_position: int = 0
     with_country: int = 0
+    located: int = 0
+    """Captures with a position, a country, or both."""
+    looked_at: int = 0
+    """Pictures that were decoded to see what they show."""
     blank: int = 0
-    """Pictures of one colour."""
+    """Those of them that have one colour, or no picture in them."""
     repeated: int = 0
     """Pictures whose bytes came before."""
     places: Counter[str] = field(default_factory=Counter)
     """Captures by country as found, or by cell of 10 degrees where no country is given."""
+
+    def add(self, other: "Quality") -> None:
+        """Adds the counters of `other` to these."""
+        for name in ("captures", "with_position", "with_country", "located", "looked_at"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.blank += other.blank
+        self.repeated += other.repeated
+        self.places.update(other.places)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON; of the places only their number."""
+        return {
+            "captures": self.captures,
+            "with_position": self.with_position,
+            "with_country": self.with_country,
+            "located": self.located,
+            "looked_at": self.looked_at,
+            "blank": self.blank,
+            "repeated": self.repeated,
+            "places": len(self.places),
+        }
 
 
 @dataclass(slots=True)
@@ -59,4 +84,5 @@ class WorkerStats:
             "bytes": self.bytes,
             "failed": dict(self.failed),
             "browser_bytes": self.browser_bytes,
+            "quality": self.quality.to_dict(),
         }
