@@ -14,7 +14,7 @@ _WORDS = re.compile(
     rb"|(has|have) been (banned|blocked)|access (to this \w+ )?has been denied",
     re.IGNORECASE,
 )
-_CHALLENGE_HEADERS = {"cf-mitigated": "challenge", "x-amzn-waf-action": ""}
+_CHALLENGE_HEADERS = {"cf-mitigated": "challenge", "x-amzn-waf-action": "captcha"}
 
 
 def wall(status: int, headers: Mapping[str, str], body: bytes) -> str | None:
@@ -22,7 +22,7 @@ def wall(status: int, headers: Mapping[str, str], body: bytes) -> str | None:
     if status not in WALL_STATUSES:
         return None
     for name, value in _CHALLENGE_HEADERS.items():
-        if value in headers.get(name, "-"):
+        if value in headers.get(name, "").lower():
             return f"HTTP {status} with {name}"
     if match := _WORDS.search(body):
         return f"HTTP {status} that says {match[0].decode('ascii').lower()!r}"
