@@ -5,7 +5,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from crawler.playground.world import Round, World
+from crawler.playground.world import Round, World, uniform
 from shards.errors import UsageError
 
 ROUNDS = 5
@@ -61,6 +61,20 @@ class Book:
     def deal(self, owner: str) -> Game:
         """A new game for `owner`."""
         return self._add(owner)
+
+    def deal_again(self, owner: str) -> Game:
+        """The newest game of `owner` that is not finished; a new one where there is none."""
+        unfinished = [game for game in self.of(owner) if not game.finished]
+        return unfinished[-1] if unfinished else self.deal(owner)
+
+    def deal_past(self, owner: str, played: int = ROUNDS) -> Game:
+        """A game that `owner` played before, up to `played` rounds, with pins from its dice."""
+        game = self.deal(owner)
+        for number in range(1, played + 1):
+            dice = (self.world.config.seed, "past", game.number, number)
+            lat, lon = 150 * uniform(*dice, "lat") - 70, 360 * uniform(*dice, "lon") - 180
+            self.guess(game, number, round(lat, 4), round(lon, 4))
+        return game
 
     def game(self, game_id: str, owner: str | None = None) -> Game:
         """One game; with `owner`, only if it is theirs. Raises NoSuchGame."""

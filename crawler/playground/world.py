@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -81,21 +81,39 @@ class World:
             raise UsageError("places per country: give 1 or more")
         self.config = config
         self.countries = _chosen_countries(config.countries)
-        self.places = _dealing_order(config, self.countries)
+        self.towns = {code: _chosen_towns(config, code) for code in self.countries}
+        self.places = _dealing_order(config, self.towns)
 
     def round(self, number: int) -> Round:
         """The `number`-th round ever dealt, from 0. Places return when all have been dealt."""
-        seed = self.config.seed
-        place = self.places[number % len(self.places)]
-        if uniform(seed, "bad", number) >= self.config.bad_share:
-            return Round(number, place, "good")
-        kind = BAD_KINDS[int(uniform(seed, "kind", number) * len(BAD_KINDS))]
+        place, kind = self.places[number % len(self.places)], self._kind(number)
         if kind == "repeat":
             if number == 0:
                 return Round(number, place, "good")
-            earlier = int(uniform(seed, "earlier", number) * number)
+            earlier = int(uniform(self.config.seed, "earlier", number) * number)
             place = self.round(earlier).place
         return Round(number, place, kind)
+
+    def even_round(self, number: int) -> Round:
+        """The `number`-th round of a sequence of its own, in which countries are equally often.
+
+        Each cycle of as many rounds as there are countries has every country once, in an order
+        of its own. No round repeats another on purpose.
+        """
+        seed, count = self.config.seed, len(self.countries)
+        cycle, index = divmod(number, count)
+        order = sorted(self.countries, key=lambda code: uniform(seed, "even", cycle, code))
+        towns = self.towns[order[index]]
+        place = towns[int(uniform(seed, "town", number) * len(towns))]
+        kind = self._kind(number, "even")
+        return Round(number, place, "good" if kind == "repeat" else kind)
+
+    def _kind(self, *parts: object) -> str:
+        """`good`, or what is bad; it depends on the world and on `parts`."""
+        seed = self.config.seed
+        if uniform(seed, "bad", *parts) >= self.config.bad_share:
+            return "good"
+        return BAD_KINDS[int(uniform(seed, "kind", *parts) * len(BAD_KINDS))]
 
 
 def _chosen_countries(wish: int | tuple[str, ...]) -> tuple[str, ...]:
@@ -113,18 +131,20 @@ def _chosen_countries(wish: int | tuple[str, ...]) -> tuple[str, ...]:
     return codes
 
 
-def _dealing_order(config: WorldConfig, countries: Sequence[str]) -> list[Place]:
+def _chosen_towns(config: WorldConfig, code: str) -> list[Place]:
+    towns = sorted(listed_places()[code], key=lambda place: uniform(config.seed, "pick", place))
+    return towns[: config.places_per_country]
+
+
+def _dealing_order(config: WorldConfig, towns: Mapping[str, Sequence[Place]]) -> list[Place]:
     """Weighted sampling without replacement (Efraimidis and Spirakis, 2006): key -ln(u) / w.
 
     A country weighs the square root of its number of towns, so that rounds are skewed over
     countries, as the real game's are, without leaving any of them out.
     """
     ranked = []
-    for code in countries:
-        towns = listed_places()[code]
-        chosen = sorted(towns, key=lambda place: uniform(config.seed, "pick", place))
-        chosen = chosen[: config.places_per_country]
-        weight = math.sqrt(len(towns)) / len(chosen)
+    for code, chosen in towns.items():
+        weight = math.sqrt(len(listed_places()[code])) / len(chosen)
         for place in chosen:
             u = 1 - uniform(config.seed, "order", place)
             ranked.append((-math.log(u) / weight, place))

@@ -1,13 +1,18 @@
-// The consent banner: it comes late, by a delay that the server chose, and until it is accepted.
+// The consent banner, until it is accepted. When it comes, and which of the two usual kinds it is,
+// stands in a cookie that the server set: `<page|round|never>-<milliseconds>-<onetrust|snigel>`.
+const IDS = { onetrust: "onetrust-consent-sdk", snigel: "snigel-cmp-framework" };
+const WORDS = { onetrust: "Accept all", snigel: "Accept" };
 const cookie = (name) =>
   document.cookie.split("; ").find((part) => part.startsWith(`${name}=`))?.slice(name.length + 1);
 
-function show() {
+function show(kind) {
+  if (document.getElementById(IDS[kind])) return;
   const banner = document.createElement("aside");
-  banner.id = "onetrust-consent-sdk";
+  banner.id = IDS[kind];
+  banner.className = "consent";
   banner.innerHTML = `
     <p>This site keeps one cookie for your session and one for this answer.</p>
-    <button class="primary">Accept all</button>`;
+    <button class="primary">${WORDS[kind]}</button>`;
   banner.querySelector("button").onclick = () => {
     document.cookie = "consent=yes; path=/; max-age=31536000; SameSite=Lax";
     banner.remove();
@@ -15,4 +20,12 @@ function show() {
   document.body.append(banner);
 }
 
-if (cookie("consent") !== "yes") setTimeout(show, Number(cookie("consent_delay")) || 0);
+function plan() {
+  if (cookie("consent") === "yes") return;
+  const [when, milliseconds, kind] = (cookie("consent_plan") ?? "page-0-onetrust").split("-");
+  const later = () => setTimeout(show, Number(milliseconds), kind);
+  if (when === "page") later();
+  if (when === "round") document.addEventListener("round", later, { once: true });
+}
+
+plan();

@@ -1,51 +1,34 @@
 // One game: shows the round's picture, takes a pin, shows the true place, goes on.
-import { draw } from "./draw.js";
+import { ask } from "./api.js";
 import { WorldMap, correctMarker } from "./map.js";
+import { cover, uncover } from "./photograph.js";
 
 const find = (selector) => document.querySelector(selector);
 const id = location.pathname.split("/").pop();
-const photograph = find(".mapsConsumerUiSceneCoreScene__canvas");
 const guessMap = new WorldMap(find("#guess-map canvas"));
 const resultMap = new WorldMap(find("#outcome .map canvas"));
 let round = 0;
-let scene = null;
-
-async function call(path, body) {
-  const options = body && { method: "POST", body: JSON.stringify(body) };
-  const answer = await fetch(`/api/games/${id}${path}`, options);
-  if (!answer.ok) throw new Error((await answer.json()).error);
-  return answer.json();
-}
 
 async function begin() {
-  find("#loading").hidden = false;
+  cover("Loading location");
   find("#outcome").hidden = true;
-  const game = await call("");
+  const game = await ask(`/api/games/${id}`);
   if (game.finished) return location.replace(`/results/${id}`);
-  ({ round, scene } = game);
+  ({ round } = game);
   find("#round").textContent = `${round} / ${game.rounds}`;
   find("#score").textContent = game.score.toLocaleString("en");
   find("#status").hidden = false;
   find("#guess-map").hidden = false;
   find("#guess").disabled = true;
   find("#guess").textContent = "Place your pin on the map";
-  paint();
   guessMap.clear();
-  find("#loading").hidden = true;
-}
-
-function paint() {
-  photograph.classList.toggle("tiny", scene.kind === "tiny");
-  const box = photograph.getBoundingClientRect();
-  photograph.width = Math.max(1, Math.round(box.width));
-  photograph.height = Math.max(1, Math.round(box.height));
-  draw(photograph, scene);
+  uncover(game);
 }
 
 async function guess() {
   find("#guess").disabled = true;
   const [lon, lat] = guessMap.pin;
-  const outcome = await call("/guess", { round, lat, lon });
+  const outcome = await ask(`/api/games/${id}/guess`, { round, lat, lon });
   find("#guess-map").hidden = true;
   find("#outcome").hidden = false;
   find("#earned").textContent = outcome.score.toLocaleString("en");
@@ -58,10 +41,7 @@ async function guess() {
 }
 
 function report(promise) {
-  promise.catch((error) => {
-    find("#loading").textContent = `Something went wrong: ${error.message}. Reload the page.`;
-    find("#loading").hidden = false;
-  });
+  promise.catch((error) => cover(`Something went wrong: ${error.message}. Reload the page.`));
 }
 
 guessMap.onpin = () => {
@@ -70,5 +50,4 @@ guessMap.onpin = () => {
 };
 find("#guess").onclick = () => report(guess());
 find(".sticky").onclick = () => find("#guess-map").classList.toggle("open");
-addEventListener("resize", () => { if (scene) paint(); });
 report(begin());

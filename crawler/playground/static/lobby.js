@@ -1,34 +1,36 @@
-// The lobby: choose a map and play, or go on with a game that was begun.
-const find = (id) => document.getElementById(id);
+// The lobby: choose a game and play, or go on with one that was begun.
+import { ask, start } from "./api.js";
+import { listGames } from "./games.js";
 
-async function list() {
-  const { rounds, games } = await (await fetch("/api/games")).json();
-  const row = (href, marker, text) => {
-    const item = document.createElement("li");
-    item.innerHTML = `<a data-qa="${marker}"></a>`;
-    Object.assign(item.firstChild, { href, textContent: text });
-    return item;
-  };
-  const fill = (section, items) => {
-    find(section).hidden = items.length === 0;
-    find(section).querySelector("ul").replaceChildren(...items);
-  };
-  fill("ongoing", games.filter((game) => game.played < rounds).map((game) =>
-    row(`/game/${game.id}`, "ongoing-game", `Round ${game.played + 1} of ${rounds}`)));
-  fill("past", games.filter((game) => game.played === rounds).slice(-10).reverse().map((game) =>
-    row(`/results/${game.id}`, "past-game", `${game.score.toLocaleString("en")} points`)));
+const PAST_GAMES = 10;
+const find = (id) => document.getElementById(id);
+const only = (section) => {
+  for (const id of ["maps", "matches"]) find(id).hidden = id !== section;
+};
+
+async function play(button, path, page) {
+  button.disabled = true;
+  const id = await start(path, find("problem"));
+  if (id) return location.assign(`${page}/${id}`);
+  button.disabled = false;
 }
 
-find("classic").onclick = () => { find("maps").hidden = false; };
+// Some visitors are told first what a match is; the button's words differ.
+async function multiplayer() {
+  only("");
+  const { button } = await ask("/api/notice");
+  if (!button) return only("matches");
+  find("understood").textContent = button;
+  find("notice").showModal();
+}
+
+find("classic").onclick = () => only("maps");
 find("world").onclick = () => { find("play").hidden = false; };
-find("multiplayer").onclick = () => { find("soon").hidden = false; };
-find("play").onclick = async () => {
-  find("play").disabled = true;
-  const answer = await fetch("/api/games", { method: "POST" });
-  if (answer.ok) return location.assign(`/game/${(await answer.json()).id}`);
-  find("problem").textContent = "The server does not answer. Try again.";
-  find("problem").hidden = false;
-  find("play").disabled = false;
-};
-list();
-addEventListener("pageshow", (event) => { if (event.persisted) list(); });
+find("play").onclick = () => play(find("play"), "/api/games", "/game");
+find("multiplayer").onclick = multiplayer;
+find("understood").onclick = () => find("notice").close();
+find("notice").onclose = () => only("matches");
+find("unranked").onclick = () => { find("countries").hidden = false; };
+find("countries").onclick = () => play(find("countries"), "/api/battles", "/battle-royale");
+listGames(PAST_GAMES);
+addEventListener("pageshow", (event) => { if (event.persisted) listGames(PAST_GAMES); });

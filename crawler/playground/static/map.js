@@ -30,7 +30,7 @@ export class WorldMap {
   mark(element, { lat, lon }) {
     element.classList.add("marker");
     const { clientWidth: width, clientHeight: height } = this.canvas;
-    const [x, y] = [(lon + 180) / 360 * width, (90 - lat) / 180 * height];
+    const [x, y] = this.spot([lon, lat]);
     const inside = (value, size) => Math.min(Math.max(value, SIZE / 2), size - SIZE / 2);
     const taken = ([a, b]) => this.marks.some(([c, d]) => Math.hypot(a - c, b - d) < 1.1 * SIZE);
     let spot = [inside(x, width), inside(y, height)];
@@ -50,6 +50,27 @@ export class WorldMap {
     return [360 * Math.min(1, x / clientWidth) - 180, 90 - 180 * Math.min(1, y / clientHeight)];
   }
 
+  // The point of the canvas, in CSS pixels, of a place in degrees.
+  spot([lon, lat]) {
+    const { clientWidth, clientHeight } = this.canvas;
+    return [(lon + 180) / 360 * clientWidth, (90 - lat) / 180 * clientHeight];
+  }
+
+  // Draws a country over what is there.
+  fill(rings, colour) {
+    const context = this.canvas.getContext("2d");
+    context.fillStyle = colour;
+    context.strokeStyle = EDGE;
+    context.lineWidth = 0.4;
+    context.beginPath();
+    for (const ring of rings) {
+      ring.forEach((corner, index) => context[index ? "lineTo" : "moveTo"](...this.spot(corner)));
+      context.closePath();
+    }
+    context.fill("evenodd");
+    context.stroke();
+  }
+
   render() {
     const { canvas } = this, scale = devicePixelRatio;
     const width = canvas.clientWidth, height = canvas.clientHeight;
@@ -57,7 +78,7 @@ export class WorldMap {
     canvas.width = width * scale;
     canvas.height = height * scale;
     const context = canvas.getContext("2d");
-    const place = ([lon, lat]) => [(lon + 180) / 360 * width, (90 - lat) / 180 * height];
+    const place = (point) => this.spot(point);
     context.scale(scale, scale);
     context.fillStyle = SEA;
     context.fillRect(0, 0, width, height);
@@ -69,17 +90,7 @@ export class WorldMap {
       const [x, y] = place(cell);
       context.fillRect(x - 0.6, y - 0.6, Math.max(1.2, width / 700), Math.max(1.2, width / 700));
     }
-    context.strokeStyle = EDGE;
-    context.lineWidth = 0.4;
-    for (const { rings } of this.data?.countries ?? []) {
-      context.beginPath();
-      for (const ring of rings) {
-        ring.forEach((corner, index) => context[index ? "lineTo" : "moveTo"](...place(corner)));
-        context.closePath();
-      }
-      context.fill("evenodd");
-      context.stroke();
-    }
+    for (const { rings } of this.data?.countries ?? []) this.fill(rings, LAND);
     context.strokeStyle = LINE;
     context.lineWidth = 1.5;
     for (const ends of this.lines) stroke(context, ends.map(place));

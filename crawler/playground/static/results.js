@@ -1,4 +1,5 @@
 // The results of a game that was played to its end, with all five places on a map.
+import { ask, start } from "./api.js";
 import { WorldMap, correctMarker } from "./map.js";
 
 const find = (selector) => document.querySelector(selector);
@@ -6,9 +7,7 @@ const id = location.pathname.split("/").pop();
 const number = (value) => Math.round(value).toLocaleString("en");
 
 async function load() {
-  const answer = await fetch(`/api/results/${id}`);
-  if (answer.status === 404) return refuse("Game not found.");
-  const { finished, played, score, rounds } = await answer.json();
+  const { finished, played, score, rounds } = await ask(`/api/results/${id}`);
   if (!finished) {
     refuse(`This game is not finished: ${played} of 5 rounds are played. `);
     const link = document.createElement("a");
@@ -42,8 +41,9 @@ function refuse(text) {
 }
 
 find("#again").onclick = async () => {
-  find("#again").disabled = true;
-  const { id: next } = await (await fetch("/api/games", { method: "POST" })).json();
-  location.assign(`/game/${next}`);
+  const next = await start("/api/games", find("#problem"));
+  if (next) location.assign(`/game/${next}`);
 };
-load();
+load().catch((error) => {
+  refuse(error.status === 404 ? "Game not found." : "The server does not answer. Reload the page.");
+});

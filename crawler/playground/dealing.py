@@ -1,0 +1,60 @@
+"""What both kinds of game share over HTTP: asking for a game, and asking for a picture.
+
+Here the faults of `Faults` happen that concern either.
+"""
+
+import asyncio
+from typing import Any
+
+from aiohttp import web
+
+from crawler.playground.guard import PLAYER, SESSION, error
+from crawler.playground.scene import scene
+from crawler.playground.server import Server
+from crawler.playground.world import Round
+
+
+def rate_limited(server: Server, request: web.Request) -> web.Response | None:
+    """The refusal of a player who asks for games too fast."""
+    now, player = server.clock(), request[PLAYER]
+    left = server.wait_until.get(player, 0.0) - now
+    if left > 0:
+        server.log.early += 1
+        return error(429, "Rate limit reached", left)
+    if server.luck.strikes("rate_limit"):
+        server.wait_until[player] = now + server.luck.faults.retry_after
+        return error(429, "Rate limit reached", server.luck.faults.retry_after)
+    return None
+
+
+def dealt(server: Server, game_id: str) -> web.Response:
+    """The answer that gives a player a game."""
+    if server.luck.strikes("lost_game"):
+        server.lost.add(game_id)
+    server.log.dealt[game_id] += 1
+    server.save()
+    return web.json_response({"id": game_id}, status=201)
+
+
+def login_expired(server: Server, request: web.Request) -> web.Response | None:
+    """Forgets the session now and then."""
+    if not server.luck.strikes("expired_login"):
+        return None
+    server.sessions.pop(request.cookies.get(SESSION, ""), None)
+    server.save()
+    return error(401, "log in first")
+
+
+async def picture(server: Server, game_id: str, number: int, round_: Round) -> dict[str, Any]:
+    """The scene of a round, and what shall go wrong with it in the page."""
+    luck = server.luck
+    if luck.strikes("slow_picture"):
+        await asyncio.sleep(luck.faults.slow_seconds)
+    if luck.strikes("no_picture"):
+        return {"scene": None}
+    server.log.rounds[game_id, number] += 1
+    shown: dict[str, Any] = {"scene": scene(server.world.config, round_)}
+    for name, fault in (("blank", "blank_picture"), ("crash", "crash")):
+        if luck.strikes(fault):
+            shown[name] = True
+    return shown

@@ -1,0 +1,144 @@
+// One match: asks the server again and again where it is, and shows that. Who did not join watches.
+import { ask, start } from "./api.js";
+import { CountryMap } from "./countries.js";
+import { cover, uncover } from "./photograph.js";
+
+const EVERY_MS = 250;
+const STATES = { in: "", right: "Correct", out: "Out" };
+const find = (selector) => document.querySelector(selector);
+const id = location.pathname.split("/").pop();
+const map = new CountryMap(find("#guess-map canvas"));
+let match = null;
+let pictured = 0;
+let chosen = null;
+let watching = false;
+
+async function follow() {
+  for (;;) {
+    try {
+      show(await ask(`/api/battles/${id}`));
+    } catch (error) {
+      if (error.status === 404) return cover("Game not found.");
+    }
+    if (match?.phase === "over") return;
+    await new Promise((resume) => setTimeout(resume, EVERY_MS));
+  }
+}
+
+function show(now) {
+  match = now;
+  find("#status").hidden = now.phase === "starting";
+  find("#round").textContent = `${now.round} / ${now.rounds}`;
+  find("#clock").textContent = now.phase === "round" ? `${Math.ceil(now.left)} s` : "";
+  showPlayers(now);
+  showWrongGuesses(now.made);
+  if (now.phase === "starting") return cover(`Game starting in ${Math.ceil(now.left)}`);
+  if (pictured !== now.round) begin(now);
+  showOwnPart(now);
+  showAnswer(now);
+}
+
+// A new round: the next photograph, and a map without a choice.
+async function begin({ round, phase }) {
+  pictured = round;
+  cover("Loading location");
+  map.clear();
+  choose(null);
+  try {
+    uncover(await ask(`/api/battles/${id}/rounds/${round}`));
+  } catch {
+    if (phase === "round") pictured = 0;
+  }
+}
+
+function showPlayers({ players }) {
+  const rows = players.map(({ id: user, name, state }) => {
+    const row = document.createElement("li");
+    row.className = state;
+    row.innerHTML = `<a href="/user/${user}"></a><span>${STATES[state]}</span>`;
+    row.firstChild.textContent = name;
+    return row;
+  });
+  replace(find("#players"), rows);
+  replace(find("#standings ul"), rows.map((row) => row.cloneNode(true)));
+}
+
+function showWrongGuesses(made) {
+  find("#made").hidden = made.length === 0;
+  replace(find("#made div"), made.map(({ country, name }) => {
+    const picture = document.createElement("img");
+    return Object.assign(picture, { alt: name, title: name, src: `/shape/${country}.svg` });
+  }));
+}
+
+// Touches the page only where something changed.
+function replace(parent, children) {
+  const html = children.map((child) => child.outerHTML).join("");
+  if (parent.dataset.html === html) return;
+  parent.dataset.html = html;
+  parent.replaceChildren(...children);
+}
+
+function showOwnPart({ phase, you }) {
+  const playing = you.role === "player" && you.in;
+  find("#guess-map").hidden = !(phase === "round" && playing && you.guess === undefined);
+  const out = you.role === "player" && !you.in;
+  find("#verdict").hidden = !(you.right || (out && !watching));
+  find("#verdict p").textContent = you.right
+    ? `Correct: ${you.guess}` : you.guess ? `Not ${you.guess}. You are out.` : "You are out.";
+  find("#spectate").hidden = !out;
+}
+
+function showAnswer({ phase, left, answer }) {
+  find("#answer").hidden = !answer;
+  if (!answer) return;
+  const place = document.createElement(answer.link ? "a" : "b");
+  place.textContent = answer.place;
+  if (answer.link) Object.assign(place, { href: answer.link, target: "_blank" });
+  const sentence = document.createElement("p");
+  sentence.append(answer.before, place, answer.after);
+  replace(find("#sentence"), [...sentence.childNodes].map(asElement));
+  const over = phase === "over";
+  find("#countdown").textContent = over ? "" : `Next round starts in ${Math.ceil(left)}`;
+  find("#view-results").hidden = !over;
+}
+
+function asElement(node) {
+  if (node.nodeType === Node.ELEMENT_NODE) return node;
+  const span = document.createElement("span");
+  span.textContent = node.textContent;
+  return span;
+}
+
+function choose(code, name = "") {
+  chosen = code;
+  find("#choice").textContent = name;
+  find("#guess").disabled = code === null;
+  find("#guess").textContent = code === null ? "Choose a country" : "Guess";
+}
+
+async function guess() {
+  find("#guess").disabled = true;
+  try {
+    await ask(`/api/battles/${id}/guess`, { round: match.round, country: chosen });
+  } finally {
+    show(await ask(`/api/battles/${id}`));
+  }
+}
+
+map.onchoice = choose;
+find("#guess").onclick = guess;
+find(".sticky").onclick = () => find("#guess-map").classList.toggle("open");
+find("#spectate").onclick = () => { watching = true; showOwnPart(match); };
+find("#view-results").onclick = () => { find("#standings").hidden = false; };
+find("#again").onclick = async () => {
+  const next = await start("/api/battles", find("#problem"));
+  if (next) location.assign(`/battle-royale/${next}`);
+};
+find("#search").oninput = ({ target }) => {
+  const [code] = Object.entries(map.names).find(([, name]) => name === target.value) ?? [];
+  if (code) map.choose(code);
+};
+ask("/api/countries").then((names) => find("#names").append(...Object.values(names).map((name) =>
+  Object.assign(document.createElement("option"), { value: name }))));
+follow();
