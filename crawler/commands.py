@@ -1,68 +1,74 @@
-"""The command line of this stage: arguments in, one core function called, result printed."""
+"""The command line of this stage: `lostfound crawl SOURCE`, and the verbs beside it."""
 
-import os
-from enum import StrEnum
-from pathlib import Path
+import sys
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
+from crawler.chaos import commands as chaos
+from crawler.game import commands as game
 from crawler.imports import commands as imports
+from crawler.options import local_directory
 from crawler.playground import commands as playground
-from crawler.reasons import count_text
-from shards.console import print_summary
-from shards.errors import UsageError, WorkError
-from shards.layout import DatasetLayout
-
-PASSWORD_VARIABLE = "LOSTFOUND_PASSWORD"  # noqa: S105 - the name of a variable
+from shards.console import print_line, print_summary
+from shards.errors import UsageError
 
 
-class Source(StrEnum):
-    """What can be crawled."""
+class Sources(TyperGroup):
+    """The group of all sources; a word that is none of them is refused with the whole list."""
 
-    GAME = "game"
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        found = super().get_command(ctx, cmd_name)
+        if found is None and not ctx.resilient_parsing:
+            raise UsageError(
+                f"source {cmd_name!r}: not known; known are {', '.join(self.commands)}"
+            )
+        return found
 
 
 def register(app: typer.Typer) -> None:
     """Adds this stage's verbs to the `lostfound` command."""
     playground.register(app)
     imports.register(app)
-    app.command()(crawl)
+    chaos.register(app)
+    crawl = typer.Typer(cls=Sources, invoke_without_command=True)
+    crawl.callback()(crawl_group)
+    game.add(crawl)
+    app.add_typer(crawl, name="crawl")
 
 
-def crawl(
-    source: str = typer.Argument(help=f"What to crawl: {', '.join(Source)}."),
-    out: Path = typer.Option(help="Dataset directory; made if it does not exist."),
-    url: str = typer.Option("http://127.0.0.1:8000", help="Where the game is served."),
-    games: int = typer.Option(10, help="Games that the dataset shall have in the end."),
-    workers: int = typer.Option(2, help="Ray actors, each with one browser."),
-    pages: int = typer.Option(3, help="Games that one worker plays at a time."),
-    email: str = typer.Option("", help=f"Account; its password comes from {PASSWORD_VARIABLE}."),
-    contact: str = typer.Option("", help="Where the site's operator can reach you."),
-    operator_has_permission: bool = typer.Option(
-        False, "--operator-has-permission", help="The site's terms allow this; it is recorded."
+def crawl_group(
+    context: typer.Context,
+    status: str = typer.Option("", metavar="DATASET", help="What was crawled into DATASET so far."),
+    scale: str = typer.Option(
+        "", metavar="N:DATASET/raw/SOURCE", help="Give a running crawl N workers from now on."
     ),
-    as_json: bool = typer.Option(False, "--json", help="The summary as JSON."),
+    as_json: bool = typer.Option(False, "--json", help="The status as JSON."),
 ) -> None:
-    """Collects captures from a source. Run again, it goes on where it was stopped."""
-    if source not in list(Source):
-        raise UsageError(f"source {source!r}: not known; known are {', '.join(Source)}")
-    from crawler.game.crawl import PLAYGROUND_ACCOUNT, crawl_game
-    from crawler.game.play import Account
+    """Collects captures from a source. Run again, it goes on where it was stopped or killed."""
+    if context.invoked_subcommand:
+        return
+    if scale:
+        _scale(scale)
+    elif status:
+        from crawler.status import crawl_status
+        from shards.layout import DatasetLayout
 
-    password = os.environ.get(PASSWORD_VARIABLE, "")
-    if email and not password:
-        raise UsageError(f"--email: put the account's password into {PASSWORD_VARIABLE}")
-    summary = crawl_game(
-        DatasetLayout(out),
-        url=url,
-        games=games,
-        workers=workers,
-        pages=pages,
-        account=Account(email, password) if email else PLAYGROUND_ACCOUNT,
-        contact=contact,
-        operator_has_permission=operator_has_permission,
-    )
-    print_summary("crawl", summary.to_dict(), as_json=as_json)
-    if summary.tasks_failed:
-        reasons = count_text(summary.failed.items())
-        raise WorkError(f"{summary.tasks_failed} games failed ({reasons}); run it again for those")
+        layout = DatasetLayout.existing(local_directory(status))
+        print_summary(f"crawls of {status}", crawl_status(layout).to_dict(), as_json=as_json)
+    else:
+        print(context.get_help(), file=sys.stderr)
+        raise typer.Exit(2)
+
+
+def _scale(text: str) -> None:
+    from pathlib import Path
+
+    from crawler.crawl import scale
+
+    number, colon, directory = text.partition(":")
+    if not (colon and number.isdecimal()):
+        raise UsageError(f"--scale {text}: write it like --scale 4:DATASET/raw/SOURCE")
+    scale(Path(directory), int(number))
+    print_line(f"{directory}: the crawl that runs there will have {number} workers")

@@ -15,10 +15,10 @@ from crawler.fleet import run_fleet
 from crawler.frontier import FILE_NAME, NewTask, SqliteFrontier, TaskState
 from crawler.job import Job
 from crawler.ledger import Ledger, ledger_paths
+from crawler.monitor import MonitorOptions, monitoring
 from crawler.reasons import ENDS_RUN, TRANSIENT, FailReason
 from crawler.spool import exclusive_lock, open_spool, writers
 from crawler.stats import WorkerStats
-from shards.console import progress
 from shards.errors import UsageError, WorkError
 from shards.segment import OPEN_SUFFIX
 
@@ -78,13 +78,17 @@ class CrawlSummary:
 
 
 def run_crawl(
-    plan: CrawlPlan, *, workers: int, retry: Iterable[FailReason] = TRANSIENT
+    plan: CrawlPlan,
+    *,
+    workers: int,
+    retry: Iterable[FailReason] = TRANSIENT,
+    monitor: MonitorOptions | None = None,
 ) -> CrawlSummary:
     """Crawls until no task is left. Run again, it goes on where it was stopped or killed.
 
     Tasks and items that failed for one of the `retry` reasons are tried again. Raises WallError
     when the site shuts the door, WorkError when it refuses the account or its robots.txt the
-    crawl.
+    crawl, HealthError when what comes is not worth fetching.
     """
     if workers < 1:
         raise UsageError("--workers: give 1 or more")
@@ -97,7 +101,10 @@ def run_crawl(
         _recover_writers(directory)
         _prepare(frontier, plan, retry)
         before = count_captures(directory)
-        replaced = _run(plan, frontier, workers, before) if frontier.unfinished() else 0
+        replaced = 0
+        if frontier.unfinished():
+            with monitoring(directory, monitor, before=before, expected=plan.expected) as watch:
+                replaced = _run(plan, frontier, workers, (watch.on_poll, *plan.watches))
         segments = _seal_writers(directory)
         _raise_refusal(plan, frontier)
         counts, failed = frontier.counts(), frontier.failures()
@@ -132,25 +139,17 @@ def _prepare(frontier: SqliteFrontier, plan: CrawlPlan, retry: Iterable[FailReas
     plan.reconcile(frontier)
 
 
-def _run(plan: CrawlPlan, frontier: SqliteFrontier, workers: int, before: int) -> int:
+def _run(plan: CrawlPlan, frontier: SqliteFrontier, workers: int, watches: Sequence[Watch]) -> int:
     """The fleet; returns how many workers died and were replaced."""
-    directory = plan.job.directory
-    wanted = directory / WANTED_FILE
+    wanted = plan.job.directory / WANTED_FILE
     wanted.unlink(missing_ok=True)
-    with progress(f"crawl {directory.name}", plan.expected) as advance:
-        advance(before)
-        seen = before
 
-        def on_poll(stats: Sequence[WorkerStats]) -> None:
-            nonlocal seen
-            now = count_captures(directory)
-            advance(now - seen)
-            seen = now
-            _raise_refusal(plan, frontier)
-            for watch in plan.watches:
-                watch(stats, frontier)
+    def on_poll(stats: Sequence[WorkerStats]) -> None:
+        _raise_refusal(plan, frontier)
+        for watch in watches:
+            watch(stats, frontier)
 
-        return run_fleet(plan.job, lambda: _wanted(wanted, workers), on_poll)
+    return run_fleet(plan.job, lambda: _wanted(wanted, workers), on_poll)
 
 
 def _wanted(path: Path, workers: int) -> int:

@@ -2,18 +2,19 @@
 
 import hashlib
 import urllib.request
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import closing
 from http.client import HTTPException
 from urllib.error import HTTPError
 
-from crawler.crawl import CrawlPlan, CrawlSummary, Watch, run_crawl
+from crawler.crawl import CrawlPlan, CrawlSummary, run_crawl
 from crawler.frontier import NewTask
 from crawler.game.play import Account, Limits
 from crawler.game.records import reconcile
 from crawler.game.site import Site
 from crawler.game.spider import GameJob
 from crawler.identity import is_loopback, user_agent
+from crawler.monitor import MonitorOptions
 from crawler.queue import Queue
 from crawler.reasons import TRANSIENT, FailReason
 from crawler.spool import SEGMENT_BYTES
@@ -40,7 +41,7 @@ def crawl_game(
     limits: Limits | None = None,
     segment_bytes: int = SEGMENT_BYTES,
     retry: Iterable[FailReason] = TRANSIENT,
-    watches: Sequence[Watch] = (),
+    monitor: MonitorOptions | None = None,
 ) -> CrawlSummary:
     """Plays until the dataset has `games` games, with `workers` actors of `pages` pages each.
 
@@ -77,9 +78,8 @@ def crawl_game(
         expected=games * site.rounds,
         reconcile=lambda frontier: reconcile(directory, frontier, site.rounds),
         only_these=True,
-        watches=watches,
     )
-    return run_crawl(plan, workers=workers, retry=retry)
+    return run_crawl(plan, workers=workers, retry=retry, monitor=monitor)
 
 
 def _check_permission(url: str, contact: str, operator_has_permission: bool) -> None:
