@@ -1,5 +1,5 @@
 # Python 3.11 or newer and make are all that a machine must have; everything else is set up here.
-.PHONY: setup demo test lint lock clean help
+.PHONY: setup demo test chaos bench lint lock clean help
 .DEFAULT_GOAL := help
 
 # Without cached byte code every worker process would compile the libraries again.
@@ -17,6 +17,8 @@ help:
 	@echo "make setup   environment in .venv, and a browser"
 	@echo "make demo    the whole chain on the bundled playground, into demo/"
 	@echo "make test    lint, types and every test"
+	@echo "make chaos   what is killed, again and again: about half an hour"
+	@echo "make bench   every benchmark, one JSON line each"
 	@echo "make lint    ruff and mypy alone"
 	@echo "make lock    resolve requirements.lock anew"
 
@@ -47,6 +49,14 @@ lint: setup
 
 test: lint
 	$(BIN)/pytest
+
+# The tests that take minutes each, then the crawl that is killed fifty times.
+chaos: setup
+	$(BIN)/pytest -m slow --timeout 3600
+	$(BIN)/lostfound bench chaos
+
+bench: setup
+	@for name in enrich crawl urls chaos; do $(BIN)/lostfound bench $$name --json || exit 1; done
 
 # Without index URLs: where packages come from is each machine's own setting.
 lock: .tools/bin/uv
