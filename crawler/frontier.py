@@ -162,11 +162,11 @@ class SqliteFrontier:
     def add(self, tasks: Iterable[NewTask]) -> None:
         now = self._clock()
         with self._file.transaction() as db:
+            (last,) = db.execute("SELECT ifnull(max(position), 0) FROM tasks").fetchone()
             db.executemany(
-                "INSERT INTO tasks (id, payload, changed_at, position)"
-                " VALUES (?, ?, ?, (SELECT ifnull(max(position), 0) + 1 FROM tasks))"
+                "INSERT INTO tasks (id, payload, changed_at, position) VALUES (?, ?, ?, ?)"
                 " ON CONFLICT (id) DO NOTHING",
-                ((task.id, task.payload, now) for task in tasks),
+                ((task.id, task.payload, now, at) for at, task in enumerate(tasks, last + 1)),
             )
 
     def begin_run(self, retry: Iterable[FailReason] = TRANSIENT) -> None:

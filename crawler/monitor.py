@@ -39,6 +39,8 @@ class Monitor:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.latest: Snapshot | None = None
+        self.metrics_port = 0
+        """Where the metrics are served; 0 for nowhere."""
         self._source = directory.name
         self._options = options
         self._show = show
@@ -89,7 +91,8 @@ def monitoring(
         show = stack.enter_context(live_view(before, expected))
         monitor = Monitor(directory, options, show)
         if options.metrics_port is not None:
-            stack.enter_context(serve_metrics(options.metrics_port, lambda: monitor.latest))
+            serving = serve_metrics(options.metrics_port, lambda: monitor.latest)
+            monitor.metrics_port = stack.enter_context(serving)
         try:
             yield monitor
         finally:
