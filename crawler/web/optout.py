@@ -16,7 +16,7 @@ from crawler.web.identity import PRODUCT
 REFUSALS = frozenset({"noai", "noimageai", "noindex", "noimageindex", "none"})
 _VALUED = frozenset({"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"})
 """Rules that are written `name: value`; any other word before a colon is an agent."""
-_AGENT_OR_RULE = re.compile(r"\s*([A-Za-z0-9_-]+)\s*:\s*(.*)", re.DOTALL)
+_AGENT_OR_RULE = re.compile(r"\s*([A-Za-z0-9_*-]+)\s*:\s*(.*)", re.DOTALL)
 
 
 def opt_out(robots_tags: Iterable[str], tdm_reservation: str | None, now: float) -> str | None:
