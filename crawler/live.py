@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -33,7 +34,7 @@ def render(snapshot: Snapshot, *, before: int = 0, expected: int | None = None) 
 
 
 def _workers(snapshot: Snapshot) -> Table:
-    table = Table(title=f"crawl {snapshot.source}", title_justify="left", pad_edge=False)
+    table = Table(title=f"crawl {snapshot.source}", title_justify="left", box=SIMPLE_HEAD)
     table.add_column("worker", no_wrap=True)
     table.add_column("node", no_wrap=True, overflow="ellipsis", max_width=16)
     table.add_column("state", no_wrap=True)
@@ -83,7 +84,7 @@ def mebibytes(count: int) -> str:
 
 def reasons(worker: WorkerStats) -> str:
     """The most frequent reasons of what failed, and how many more there are."""
-    ranked = sorted(worker.failed.items(), key=lambda item: (-item[1], item[0]))
+    ranked = sorted((+worker.failed).items(), key=lambda item: (-item[1], item[0]))
     text = ", ".join(f"{reason} {count:,}" for reason, count in ranked[:SHOWN_REASONS])
     more = sum(count for _, count in ranked[SHOWN_REASONS:])
     return f"{text}, others {more:,}" if more else text
