@@ -47,7 +47,7 @@ def crawl_game_command(
 ) -> None:
     """Plays the browser geography game and photographs its rounds."""
     from crawler.game.crawl import PLAYGROUND_ACCOUNT, crawl_game
-    from crawler.game.play import Account
+    from crawler.game.port import Account
     from shards.layout import DatasetLayout
 
     password = os.environ.get(PASSWORD_VARIABLE, "")

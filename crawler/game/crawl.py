@@ -9,7 +9,7 @@ from urllib.error import HTTPError
 
 from crawler.crawl import CrawlPlan, CrawlSummary, run_crawl
 from crawler.frontier import NewTask
-from crawler.game.play import Account, Limits
+from crawler.game.port import Account, Limits
 from crawler.game.records import reconcile
 from crawler.game.site import Site
 from crawler.game.spider import GameJob

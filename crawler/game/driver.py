@@ -1,4 +1,8 @@
-"""The game's verbs on a Playwright page. Every wait has an end, and none is a fixed pause."""
+"""The game's verbs on a Playwright page.
+
+Every call on a page stands in a block that ends in time, and the only pauses are those between
+two looks at something. Nothing is added to the page: no style, no script, no attribute.
+"""
 
 import asyncio
 import base64
@@ -12,17 +16,31 @@ from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Error as PlaywrightError
-from playwright.async_api import Page, Request, Route
+from playwright.async_api import Page, Request, Response, Route
 from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 
-from crawler.game.pages import game_id, parse_round
-from crawler.game.play import Account, DriverTimeoutError, PageGoneError, Picture
+from crawler.game.pages import game_id, parse_retry_after, parse_round
+from crawler.game.port import (
+    Account,
+    Answer,
+    DriverTimeoutError,
+    PageGoneError,
+    Picture,
+    Refusal,
+    Verdict,
+)
 from crawler.game.site import Element, Marker, Site, element_data
 
 JPEG_QUALITY = 95
 MAP_LINK = re.compile("[?&]cbll=")
 FRAME_PAUSE = 0.06
+"""Between two frames that are compared."""
+SETTLE_SECONDS = 0.5
+"""How long frames must be equal while something is still loading."""
 NETWORK_PAUSE = 0.1
+"""How long nothing must be loading for a page to count as loaded."""
+NAVIGATION_POLL = 0.01
+LOADS = frozenset({"document", "fetch", "xhr"})
 NAVIGATED = ("context was destroyed", "Cannot find context", "navigat", "Frame was detached")
 GONE = ("Target page, context or browser has been closed", "Target crashed", "Page crashed")
 GRACE = 5.0
@@ -37,12 +55,15 @@ class PageDriver:
         self.site = site
         self.cookies_changed = False
         """An account was signed in, or a consent given."""
+        self.refusal: Refusal | None = None
         self._in_flight = 0
         self._devtools: Any = None
         self._crashed = False
+        self._limits: set[asyncio.Timeout] = set()
         page.on("request", self._request_began)
         page.on("requestfinished", self._request_ended)
         page.on("requestfailed", self._request_ended)
+        page.on("response", self._response_came)
         page.on("crash", self._page_crashed)
 
     def _request_began(self, _: Request) -> None:
@@ -51,8 +72,19 @@ class PageDriver:
     def _request_ended(self, _: Request) -> None:
         self._in_flight -= 1
 
+    def _response_came(self, response: Response) -> None:
+        refused = response.status == 429 or response.status >= 500
+        if refused and response.request.resource_type in LOADS:
+            asked = response.headers.get("retry-after", "")
+            self.refusal = Refusal(response.status, parse_retry_after(asked, datetime.now(UTC)))
+
     def _page_crashed(self, _: Page) -> None:
+        """Whatever is being waited for will not come."""
         self._crashed = True
+        now = asyncio.get_running_loop().time()
+        for limit in self._limits:
+            if not limit.expired():
+                limit.reschedule(now)
 
     async def see(self, wanted: Sequence[Marker], seconds: float) -> Marker | None:
         conditions = [self.site.probe(marker) for marker in wanted]
@@ -83,18 +115,36 @@ class PageDriver:
         await self._open(self.site.results_url(game), seconds)
 
     async def ongoing_games(self, seconds: float) -> list[str]:
-        """Reads the list once the page has stopped loading: it comes after the page itself."""
+        await self._until_loaded(seconds)
+        return await self._listed(self.site.ongoing, seconds)
+
+    async def _listed(self, links: Element, seconds: float) -> list[str]:
+        found = await self._ask("read", [element_data(links), 0], seconds)
+        return [game_id(item["link"]) for item in found if item["link"]]
+
+    async def _until_loaded(self, seconds: float) -> None:
+        """Waits until the page has stopped loading: lists come after the page itself."""
         async with self._bounded(seconds):
             quiet = 0.0
             while quiet < NETWORK_PAUSE:
                 await asyncio.sleep(NETWORK_PAUSE / 4)
                 quiet = 0.0 if self._in_flight > 0 else quiet + NETWORK_PAUSE / 4
-        found = await self._ask("read", [element_data(self.site.ongoing), 0], seconds)
-        return [game_id(item["link"]) for item in found if item["link"]]
+
+    async def past_games(self, seconds: float) -> list[str]:
+        """Games that were played to their end, as far as the lobby lists them."""
+        await self._until_loaded(seconds)
+        return await self._listed(self.site.past, seconds)
 
     async def start_game(self, seconds: float) -> None:
-        for element in self.site.start:
-            await self._click((element,), seconds)
+        """Clicks from the lobby to the game; a dialog that shows itself on the way is closed."""
+        dialogs = [*map(element_data, self.site.dialogs)]
+        for element in self.site.start[self.site.mode]:
+            wanted = [*dialogs, element_data(element)]
+            while True:
+                place = await self._ask("locate", [wanted], seconds)
+                await self._click_at(place, seconds)
+                if place["index"] == len(dialogs):
+                    break
 
     async def game_id(self) -> str:
         return game_id(self.page.url)
@@ -107,41 +157,46 @@ class PageDriver:
             raise DriverTimeoutError(str(error)) from None
 
     async def capture(self, seconds: float) -> Picture:
-        """The canvas's pixels, once two consecutive frames are equal.
+        """The canvas's pixels, once two consecutive frames are equal and nothing is loading.
 
-        Frames are compared as encoded screenshots, so the second of two equal ones is the
-        picture. A canvas that never settles is taken as it is when the time is over.
+        While something is loading, as it always is on a page that keeps asking its server, frames
+        must be equal for longer. They are compared as encoded screenshots, so the last of them is
+        the picture. A canvas that never settles is taken as it is when the time is over.
         """
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + seconds
         async with self._bounded(seconds + GRACE):
             await self.page.mouse.move(*self.site.rest)
-            before = ""
+            before, equal_since = "", loop.time()
             while True:
                 box = await self._ask("box", [element_data(self.site.canvas)], seconds)
                 image = await self._screenshot(box)
-                digest = hashlib.sha256(image).hexdigest()
-                settled = digest == before
-                if settled or loop.time() >= ends_at:
+                digest, now = hashlib.sha256(image).hexdigest(), loop.time()
+                if digest != before:
+                    before, equal_since = digest, now
+                    settled = False
+                else:
+                    settled = self._in_flight <= 0 or now - equal_since >= SETTLE_SECONDS
+                if settled or now >= ends_at:
                     covered = box["covered"] > 0
                     return Picture(image, "jpg", datetime.now(UTC), settled, covered)
-                before = digest
                 await asyncio.sleep(FRAME_PAUSE)
 
     async def _screenshot(self, box: dict[str, float]) -> bytes:
         """A clip of the window. By the protocol itself: Playwright's own waits for fonts first."""
-        if self._devtools is None:
-            self._devtools = await self.page.context.new_cdp_session(self.page)
         clip = {name: box[name] for name in ("x", "y", "width", "height")}
-        answer = await self._devtools.send(
-            "Page.captureScreenshot",
-            {
-                "format": "jpeg",
-                "quality": JPEG_QUALITY,
-                "clip": {**clip, "scale": 1},
-                "optimizeForSpeed": True,
-            },
-        )
+        async with self._bounded(GRACE):
+            if self._devtools is None:
+                self._devtools = await self.page.context.new_cdp_session(self.page)
+            answer = await self._devtools.send(
+                "Page.captureScreenshot",
+                {
+                    "format": "jpeg",
+                    "quality": JPEG_QUALITY,
+                    "clip": {**clip, "scale": 1},
+                    "optimizeForSpeed": True,
+                },
+            )
         return base64.b64decode(answer["data"])
 
     async def guess(self, seconds: float) -> None:
@@ -155,6 +210,25 @@ class PageDriver:
         async with self._bounded(seconds):
             await self.page.mouse.click(control["x"] + right, control["y"] + down)
         await self._click((self.site.guess,), seconds)
+
+    async def spectate(self, seconds: float) -> None:
+        await self._click((self.site.spectate,), seconds)
+
+    async def read_verdict(self, seconds: float) -> Verdict:
+        site = self.site
+        parts = (site.round_label, site.sentence, site.place_link, site.others, site.players)
+        found = await self._ask("verdict", [[*map(element_data, parts)]], seconds)
+        try:
+            number = parse_round(found["label"])
+        except ValueError as error:
+            raise DriverTimeoutError(str(error)) from None
+        answer = Answer(
+            link=found["link"],
+            sentence=found["sentence"],
+            wrong_guesses=tuple(found["guesses"]),
+            players=found["players"],
+        )
+        return Verdict(number=number, answer=answer)
 
     async def read_answer(self, seconds: float) -> str:
         found = await self._ask("read", [element_data(self.site.answer), 1], seconds)
@@ -192,11 +266,14 @@ class PageDriver:
         return {parse_round(item["text"]): item["link"] for item in found}
 
     async def _open(self, url: str, seconds: float) -> None:
+        self.refusal = None
         async with self._bounded(seconds):
             await self.page.goto(url, wait_until="domcontentloaded", timeout=1000 * seconds)
 
     async def _click(self, elements: Sequence[Element], seconds: float) -> None:
-        place = await self._locate(elements, seconds)
+        await self._click_at(await self._locate(elements, seconds), seconds)
+
+    async def _click_at(self, place: dict[str, float], seconds: float) -> None:
         async with self._bounded(seconds):
             await self.page.mouse.click(place["x"], place["y"])
 
@@ -213,7 +290,7 @@ class PageDriver:
                 async with self._bounded(left + GRACE):
                     found = await self.page.evaluate(_script(question), [*arguments, left])
             except _NavigatedError:
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(NAVIGATION_POLL)
                 continue
             if found is None:
                 raise DriverTimeoutError(f"{question}: nothing on {self.page.url} in {seconds:g} s")
@@ -222,9 +299,14 @@ class PageDriver:
     @asynccontextmanager
     async def _bounded(self, seconds: float) -> AsyncIterator[None]:
         """Ends what hangs, and turns Playwright's errors into the port's."""
+        limit = asyncio.timeout(0 if self._crashed else seconds + GRACE)
         try:
-            async with asyncio.timeout(seconds + GRACE):
-                yield
+            async with limit:
+                self._limits.add(limit)
+                try:
+                    yield
+                finally:
+                    self._limits.discard(limit)
         except (TimeoutError, PlaywrightTimeoutError) as error:
             if self._crashed:
                 raise PageGoneError("the page crashed") from error

@@ -46,22 +46,32 @@
     return hidden / GRID ** 2;
   }
 
-  return {
-    // The name of the first condition that holds.
-    see: ([conditions, seconds]) => until(seconds, () =>
-      conditions.find(holds)?.name ?? null),
+  const inside = ({ left, top, right, bottom }) =>
+    left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight;
 
-    // Where to click on the last element that fits: its centre, once a click would reach it.
+  // The centre of a node that a click there would reach, else null.
+  function reachable(node) {
+    if (!node || node.disabled) return null;
+    if (!inside(node.getBoundingClientRect())) node.scrollIntoView({ block: "center" });
+    const { left, top, width, height } = node.getBoundingClientRect();
+    const x = left + width / 2, y = top + height / 2;
+    const hit = document.elementFromPoint(x, y);
+    return hit && (node.contains(hit) || hit.contains(node)) ? { x, y } : null;
+  }
+
+  return {
+    // The name of the first condition that holds, once all of the page is there to be judged.
+    see: ([conditions, seconds]) => until(seconds, () =>
+      document.readyState === "loading" ? null : conditions.find(holds)?.name ?? null),
+
+    // Where to click: the centre of the last node that fits the first of the elements that a
+    // click would reach, and which of them that is.
     locate: ([elements, seconds]) => until(seconds, () => {
-      const node = elements.flatMap(present).at(-1);
-      if (!node || node.disabled) return null;
-      const inside = ({ left, top, right, bottom }) =>
-        left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight;
-      if (!inside(node.getBoundingClientRect())) node.scrollIntoView({ block: "center" });
-      const { left, top, width, height } = node.getBoundingClientRect();
-      const x = left + width / 2, y = top + height / 2;
-      const hit = document.elementFromPoint(x, y);
-      return hit && (node.contains(hit) || hit.contains(node)) ? { x, y } : null;
+      for (const [index, element] of elements.entries()) {
+        const place = reachable(present(element).at(-1));
+        if (place) return { ...place, index };
+      }
+      return null;
     }),
 
     // The box of the last element that fits, cut to the window, and how much of it is covered.
@@ -75,6 +85,20 @@
       if (width <= 0 || height <= 0) return null;
       const share = covered(node, { left, top, width, height });
       return { x: left, y: top, width, height, covered: share };
+    }),
+
+    // All that a match's page tells at the end of a round, in one look.
+    verdict: ([[label, sentence, link, others, players], seconds]) => until(seconds, () => {
+      const words = present(sentence).at(-1), number = present(label).at(-1);
+      if (!words || !number) return null;
+      const flags = present(others).at(-1)?.parentElement.querySelectorAll("img[alt]") ?? [];
+      return {
+        label: number.innerText.trim(),
+        sentence: words.innerText.trim(),
+        link: find(link).at(-1)?.href ?? "",
+        guesses: [...flags].map((flag) => flag.alt),
+        players: new Set(find(players).map((node) => node.getAttribute("href"))).size,
+      };
     }),
 
     // Texts and links of all elements that fit, as soon as there are `count` or more.

@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from crawler.frontier import Frontier, NewTask, SqliteFrontier
-from crawler.game.pages import parse_map_link
-from crawler.game.play import Picture
+from crawler.game.pages import parse_answer, parse_map_link
+from crawler.game.port import Answer, Picture
 from crawler.game.site import Site
-from crawler.ledger import Held, Ledger, ledger_paths
+from crawler.ledger import Held, Ledger, keys_elsewhere, ledger_paths
 from crawler.spool import Spool
 from shards.capture import Capture, extra_text
 from shards.keys import make_key
@@ -22,13 +23,33 @@ def round_key(site: Site, game: str, number: int) -> str:
 
 
 def round_capture(
-    site: Site, game: str, number: int, picture: Picture, link: str, browser: str
+    site: Site, game: str, number: int, picture: Picture, answer: Answer, browser: str
 ) -> Capture:
-    """The record of one round. Coordinates stay empty when `link` does not tell them."""
+    """The record of one round. What `answer` does not tell stays empty."""
     try:
-        lat, lon = parse_map_link(link)
+        lat, lon = parse_map_link(answer.link)
     except ValueError:
         lat = lon = ""
+    try:
+        country = parse_answer(answer.sentence)
+    except ValueError:
+        country = ""
+    extra: dict[str, Any] = {
+        "browser": browser,
+        "covered": picture.covered,
+        "link": answer.link,
+        "map": site.map_name,
+        "mode": site.mode,
+        "round": number,
+        "settled": picture.settled,
+        "viewport": "{}x{}".format(*site.viewport),
+    }
+    if answer.sentence:
+        extra |= {
+            "players": answer.players,
+            "sentence": answer.sentence,
+            "wrong_guesses": list(answer.wrong_guesses),
+        }
     return Capture(
         key=round_key(site, game, number),
         source=site.source,
@@ -36,23 +57,13 @@ def round_capture(
         group_id=game,
         lat=lat,
         lon=lon,
+        country=country,
         captured_at=picture.captured_at.isoformat(timespec="milliseconds"),
         license=site.license,
         license_url=site.license_url,
         attribution=site.attribution,
         source_url=site.results_url(game),
-        extra=extra_text(
-            {
-                "browser": browser,
-                "covered": picture.covered,
-                "link": link,
-                "map": site.map_name,
-                "mode": site.mode,
-                "round": number,
-                "settled": picture.settled,
-                "viewport": "{}x{}".format(*site.viewport),
-            }
-        ),
+        extra=extra_text(extra),
     )
 
 
@@ -103,8 +114,8 @@ class GameSink:
         taken = datetime.fromisoformat(details.pop("captured_at"))
         return Picture(held.image, held.extension, taken, **details)
 
-    def commit(self, game: str, number: int, picture: Picture, link: str) -> None:
-        capture = round_capture(self._site, game, number, picture, link, self._browser)
+    def commit(self, game: str, number: int, picture: Picture, answer: Answer) -> None:
+        capture = round_capture(self._site, game, number, picture, answer, self._browser)
         task = ledger_task(self._task_id, game)
         self._spool.add(capture, picture.image, picture.extension, task_id=task)
 
@@ -112,11 +123,7 @@ class GameSink:
         """Asked once for each game: nobody else works on it while this task is leased."""
         if game not in self._elsewhere:
             task = ledger_task(self._task_id, game)
-            keys: set[str] = set()
-            for path in self._other_ledgers():
-                with closing(Ledger(path, read_only=True)) as ledger:
-                    keys |= ledger.keys_of_task(task)
-            self._elsewhere[game] = keys
+            self._elsewhere[game] = keys_elsewhere(self._spool.directory, task, self._spool.path)
         return self._elsewhere[game]
 
     def _held_elsewhere(self, key: str) -> Held | None:

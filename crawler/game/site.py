@@ -4,9 +4,9 @@ Another site is another `Site`; no code depends on the words in here.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urljoin, urlsplit
 
 
@@ -18,15 +18,30 @@ class Marker(StrEnum):
     SIGNED_IN = "signed_in"
     REFUSED = "refused"
     """The sign-in form says no."""
+    INSIDE = "inside"
+    """Any page that does not ask for a login."""
     WALL = "wall"
     RATE_LIMITED = "rate_limited"
     GAME = "game"
     """The page is a game's, whatever it shows."""
+    LOADING = "loading"
+    """A round's picture is on its way."""
     ROUND = "round"
     """The photograph and the guess map are there."""
     ANSWER = "answer"
     FINISHED = "finished"
+    UNFINISHED = "unfinished"
+    """Results of a game that was not played to its end."""
     NOT_FOUND = "not_found"
+    WAITING = "waiting"
+    """A match, or its next round, has not begun."""
+    PICTURE = "picture"
+    """A match's photograph is there, whether one may still guess or only watch."""
+    VERDICT = "verdict"
+    """The sentence with a round's right answer."""
+    SPECTATE = "spectate"
+    OVER = "over"
+    """The end of a match."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +71,17 @@ _MAP_CONTROLS = (
 )
 _LOADING = Element("body", "Loading location")
 _NEXT = (Element("button", "Next", exact=True), Element("button", "View results", exact=True))
+_AGAIN = Element("button", "Play again", exact=True)
+_LOG_IN = Element(BUTTON, "Log in", exact=True)
+_SENTENCE = Element("body", "right answer was")
+_WAITING = (Element("body", "Game starting in"), Element("body", "Next round starts in"))
+_OVER = (Element(BUTTON, "View results", exact=True), _AGAIN)
 _CONDITIONS = {
     Marker.CONSENT: Condition((Element(_CONSENT),)),
-    Marker.SIGNED_OUT: Condition((Element(BUTTON, "Log in", exact=True),)),
+    Marker.SIGNED_OUT: Condition((_LOG_IN,)),
     Marker.SIGNED_IN: Condition((Element(BUTTON, "Multiplayer", exact=True),)),
     Marker.REFUSED: Condition((Element('[role="alert"]'),)),
+    Marker.INSIDE: Condition((Element("body"),), none_of=(_LOG_IN,)),
     Marker.WALL: Condition(
         (
             Element('iframe[src*="captcha"], #captcha, .captcha'),
@@ -70,12 +91,34 @@ _CONDITIONS = {
         )
     ),
     Marker.RATE_LIMITED: Condition((Element("body", "Rate limit"),)),
-    Marker.GAME: Condition(path="^/game/[^/]+$"),
+    Marker.GAME: Condition(path="^/(game|battle-royale)/[^/]+$"),
+    Marker.LOADING: Condition((_LOADING,)),
     Marker.ROUND: Condition(_MAP_CONTROLS, none_of=(_LOADING, *_NEXT)),
     Marker.ANSWER: Condition(_NEXT),
-    Marker.FINISHED: Condition((Element("button", "Play again", exact=True),)),
-    Marker.NOT_FOUND: Condition((Element("body", "not found"), Element("body", "not finished"))),
+    Marker.FINISHED: Condition((_AGAIN,)),
+    Marker.UNFINISHED: Condition((Element("body", "finish"),), none_of=(_AGAIN,)),
+    Marker.NOT_FOUND: Condition((Element("body", "not found"),)),
+    Marker.WAITING: Condition(_WAITING, none_of=(_SENTENCE, *_OVER)),
+    Marker.PICTURE: Condition(
+        (Element(_CANVAS),), none_of=(_LOADING, *_WAITING, _SENTENCE, *_OVER)
+    ),
+    Marker.VERDICT: Condition((_SENTENCE,)),
+    Marker.SPECTATE: Condition((Element(BUTTON, "Spectate", exact=True),)),
+    Marker.OVER: Condition(_OVER),
 }
+_START = {
+    "singleplayer": (
+        Element("button", "Classic Maps", exact=True),
+        Element("button", "World", exact=True),
+        Element("button", "Play", exact=True),
+    ),
+    "multiplayer": (
+        Element(BUTTON, "Multiplayer", exact=True),
+        Element("button", "Unranked", exact=True),
+        Element("button", "Countries", exact=True),
+    ),
+}
+_GAME_PATH = {"singleplayer": "/game/{game}", "multiplayer": "/battle-royale/{game}"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +137,8 @@ class Site:
     round_pause: float = 0
     """Seconds to wait before each round, for a site that is not ours."""
     lobby_path: str = "/"
-    game_path: str = "/game/{game}"
+    game_path: Mapping[str, str] = field(default_factory=lambda: dict(_GAME_PATH))
+    """By mode."""
     results_path: str = "/results/{game}"
     conditions: Mapping[Marker, Condition] = field(default_factory=lambda: dict(_CONDITIONS))
     accept: tuple[Element, ...] = (
@@ -103,14 +147,16 @@ class Site:
     )
     email_field: str = 'input[name="email"]'
     password_field: str = 'input[name="password"]'  # noqa: S105 - a selector
-    log_in: Element = Element(BUTTON, "Log in", exact=True)
-    start: tuple[Element, ...] = (
-        Element("button", "Classic Maps", exact=True),
-        Element("button", "World", exact=True),
-        Element("button", "Play", exact=True),
+    log_in: Element = _LOG_IN
+    start: Mapping[str, tuple[Element, ...]] = field(default_factory=lambda: dict(_START))
+    """By mode: clicked one after the other, each on the last element that fits."""
+    dialogs: tuple[Element, ...] = (
+        Element("button", "Got it", exact=True),
+        Element("button", "\N{MULTIPLICATION SIGN}", exact=True),
     )
-    """Clicked one after the other, each on the last element that fits."""
+    """Clicked whenever one shows itself between those."""
     ongoing: Element = Element('a[data-qa="ongoing-game"]')
+    past: Element = Element('a[data-qa="past-game"]')
     canvas: Element = Element(_CANVAS)
     round_label: Element = Element("#status", "Round")
     """Its first number is the round's."""
@@ -121,11 +167,22 @@ class Site:
     guess: Element = Element("button", "Guess", exact=True)
     answer: Element = Element('[data-qa="correct-location-marker"]')
     next: tuple[Element, ...] = _NEXT
+    spectate: Element = Element(BUTTON, "Spectate", exact=True)
+    sentence: Element = Element("body *", "right answer was")
+    place_link: Element = Element('a[href^="https://maps.google.com/maps?ll="]')
+    """In a match: where the picture was taken; 0,0 when the page does not know."""
+    others: Element = Element("body *", "Already made guesses")
+    """Beside it stand the flags of what other players guessed."""
+    players: Element = Element('a[href^="/user/"]')
     show_places: Element = Element("//*[normalize-space()='Breakdown']/preceding::button[1]")
     """On the page of results: opens the map with the marker of every round."""
     license: str = "CC0-1.0"
     license_url: str = "https://creativecommons.org/publicdomain/zero/1.0/"
     attribution: str = "Lost & Found playground"
+
+    def for_matches(self) -> Self:
+        """The same site, for matches: another source, because their places are dealt otherwise."""
+        return replace(self, mode="multiplayer", source=f"{self.source}-multiplayer")
 
     def allowed_hosts(self) -> tuple[str, ...]:
         return (urlsplit(self.base_url).hostname or "", *self.hosts)
@@ -134,7 +191,7 @@ class Site:
         return urljoin(self.base_url, self.lobby_path)
 
     def game_url(self, game: str) -> str:
-        return urljoin(self.base_url, self.game_path.format(game=game))
+        return urljoin(self.base_url, self.game_path[self.mode].format(game=game))
 
     def results_url(self, game: str) -> str:
         return urljoin(self.base_url, self.results_path.format(game=game))

@@ -1,8 +1,7 @@
 """The spider: leases a game, opens a page for it, has it played, and says how it ended."""
 
 import asyncio
-import json
-import os
+import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -10,26 +9,35 @@ from pathlib import Path
 from typing import Any
 
 import scrapy
+from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Page
+from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 from scrapy.exceptions import IgnoreRequest
 
 from crawler.frontier import Frontier, Task
+from crawler.game.browsers import BrowserHandler, BrowserLimits
 from crawler.game.driver import PageDriver
-from crawler.game.play import Account, Limits, Outcome, SystemClock, play
+from crawler.game.gate import LONGEST_WAIT, Gate, Visit
+from crawler.game.modes import Delays, children, game_of, mode_of, owner_of
+from crawler.game.port import Account, Limits, Options, Outcome
 from crawler.game.records import GameSink
+from crawler.game.room import DiskRoom, free_bytes_of
+from crawler.game.session import read_session, write_session
 from crawler.game.site import Site
+from crawler.game.steps import SystemClock
 from crawler.job import Worker
 from crawler.queue import Queue
 from crawler.reasons import ENDS_RUN, FailReason
 from crawler.spool import Spool
-from crawler.stats import WorkerStats
-from shards.atomic import atomic_file
+from crawler.stats import WorkerState, WorkerStats
+from crawler.web.errors import FetchError
+from crawler.web.retry import retry_after_seconds
 
 LEASE_SECONDS = 120.0
 POLL_SECONDS = 0.5
-RETRY_DELAY = 1.0
-RATE_LIMIT_DELAY = 40.0
-CLOSE_SECONDS = 10.0
+CLOSE_SECONDS = 3.0
+NAVIGATION_SECONDS = 30.0
+LOCALE = "en-GB"
 ENDS_GAMES = ENDS_RUN | {FailReason.ROBOTS}
 """All games have the same site, so what it forbids for one it forbids for all."""
 
@@ -48,6 +56,8 @@ class GameJob:
     session: Path
     """Cookies of the signed-in account, readable by its owner only."""
     limits: Limits = field(default_factory=Limits)
+    delays: Delays = field(default_factory=Delays)
+    browser: BrowserLimits = field(default_factory=BrowserLimits)
     segment_bytes: int = 256 << 20
     queue: Queue
 
@@ -68,26 +78,39 @@ class GameSpider(scrapy.Spider):
     name = "game"
 
     def __init__(
-        self, job: GameJob, spool: Spool, frontier: Frontier, stats: WorkerStats, **kwargs: Any
+        self,
+        job: GameJob,
+        spool: Spool,
+        frontier: Frontier,
+        gate: Gate,
+        stats: WorkerStats,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.stats = stats
         self.job = job
         self.spool = spool
         self.frontier = frontier
+        self.gate = gate
+        self.browsers: BrowserHandler | None = None
+        """Says so itself when it starts."""
         self.stopping = False
         self._slots = asyncio.Semaphore(job.pages)
         self._drivers: dict[Page, PageDriver] = {}
+        self._visits: dict[str, Visit] = {}
         self._leases: set[str] = set()
-        self._state = _read_session(job.session)
+        self._room = DiskRoom(free_bytes_of(job.directory))
+        self._patience = 0.0
+        self._state = read_session(job.session)
 
     async def start(self) -> AsyncIterator[scrapy.Request]:
         """Leases as many games as there are pages, until no task of any worker is left."""
         keeper = asyncio.create_task(self._renew_leases())
         try:
+            await self._ask_for_patience()
             while not self.stopping:
                 await self._slots.acquire()
-                task = None if self.stopping else self._lease()
+                task = None if self.stopping or self._must_wait() else self._lease()
                 if task is not None:
                     yield self._request(task)
                     continue
@@ -97,6 +120,19 @@ class GameSpider(scrapy.Spider):
                 await asyncio.sleep(POLL_SECONDS)
         finally:
             keeper.cancel()
+
+    async def _ask_for_patience(self) -> None:
+        """Where pages wait for the site's Crawl-delay, whatever opens one may take longer."""
+        with suppress(FetchError):  # every game will tell why
+            if await self.gate.crawl_delay(self.job.site.lobby_url()):
+                self._patience = LONGEST_WAIT
+
+    def _must_wait(self) -> bool:
+        """A full disk, or a site that asked for a pause: no other game is begun."""
+        wait = self._room.low or self.gate.blocked_for(self.job.site.lobby_url()) > 0
+        idle = wait and not self._leases
+        self.stats.state = WorkerState.WAITING if idle else WorkerState.WORKING
+        return wait
 
     def _lease(self) -> Task | None:
         task = self.frontier.lease(self.job.writer, LEASE_SECONDS)
@@ -119,6 +155,7 @@ class GameSpider(scrapy.Spider):
             dont_filter=True,
             meta={
                 "task": task,
+                "handle_httpstatus_all": True,  # a wall or a login may come with any status
                 "playwright": True,
                 "playwright_include_page": True,
                 "playwright_context": f"{task.id}-{task.attempts}",
@@ -126,37 +163,30 @@ class GameSpider(scrapy.Spider):
                 "playwright_context_kwargs": {
                     "viewport": {"width": width, "height": height},
                     "user_agent": self.job.user_agent,
-                    "locale": "en-GB",
+                    "locale": LOCALE,
                     "storage_state": self._state,
+                    "accept_downloads": False,
+                    # Their requests would pass by the gate.
+                    "service_workers": "block",
                 },
-                "playwright_page_goto_kwargs": {"wait_until": "domcontentloaded"},
+                "playwright_page_goto_kwargs": {
+                    "wait_until": "domcontentloaded",
+                    "timeout": 1000 * (NAVIGATION_SECONDS + self._patience),
+                },
                 "playwright_page_init_callback": self._attach,
             },
         )
 
-    async def _attach(self, page: Page, _request: scrapy.Request) -> None:
+    async def _attach(self, page: Page, request: scrapy.Request) -> None:
         self._drivers[page] = PageDriver(page, self.job.site)
+        self._visits[request.meta["task"].id] = await self.gate.attach(page)
 
     async def play_game(self, response: Any) -> None:
         task: Task = response.meta["task"]
         page: Page = response.meta["playwright_page"]
-        driver = self._drivers[page]
         outcome = Outcome(reason=FailReason.ERROR, detail="cancelled")
         try:
-            browser = page.context.browser
-            version = f"chromium {browser.version}" if browser else ""
-            outcome = await play(
-                driver,
-                SystemClock(),
-                GameSink(self.job.site, self.spool, self.frontier, task.id, version),
-                account=self.job.account,
-                rounds=self.job.site.rounds,
-                game=task.item,
-                limits=self.job.limits,
-                pause=self.job.site.round_pause,
-            )
-            if driver.cookies_changed and outcome.reason is None:
-                await self._save_session(page)
+            outcome = refused(response) or await self._play(task, page)
         except Exception as error:
             self.logger.exception("task %s", task.id)
             outcome = Outcome(reason=FailReason.ERROR, detail=f"{type(error).__name__}: {error}")
@@ -164,19 +194,39 @@ class GameSpider(scrapy.Spider):
             await self._retire(page)
             self._settle(task, outcome)
 
+    async def _play(self, task: Task, page: Page) -> Outcome:
+        driver = self._drivers[page]
+        browser = page.context.browser
+        version = f"chromium {browser.version}" if browser else ""
+        outcome = await mode_of(task.id).run(
+            driver,
+            SystemClock(),
+            GameSink(self.job.site, self.spool, self.frontier, owner_of(task), version),
+            Options(
+                account=self.job.account,
+                rounds=self.job.site.rounds,
+                game=game_of(task),
+                limits=self.job.limits.longer(self._patience),
+                pause=self.job.site.round_pause,
+                room=self._room,
+            ),
+        )
+        if driver.cookies_changed and outcome.reason is None:
+            await self._save_session(page)
+        return outcome
+
     async def not_opened(self, failure: Any) -> None:
         task: Task = failure.request.meta["task"]
         if page := failure.request.meta.get("playwright_page"):
             await self._retire(page)
-        forbidden = failure.check(IgnoreRequest) is not None
-        reason = FailReason.ROBOTS if forbidden else FailReason.UNREACHABLE
         text = " ".join(str(failure.value).split())[:300]
-        self._settle(task, Outcome(reason=reason, detail=text))
+        self._settle(task, Outcome(reason=why_not_opened(failure.value), detail=text))
 
     def _settle(self, task: Task, outcome: Outcome) -> None:
         """Tells the frontier how the lease ended, and gives the page's slot free."""
         self._leases.discard(task.id)
         self._slots.release()
+        outcome = self._judged(task, outcome)
         reason, detail = outcome.reason, outcome.detail
         self.stats.tasks += reason is None
         self.stats.captures += outcome.committed
@@ -184,26 +234,42 @@ class GameSpider(scrapy.Spider):
             self.stats.failed[reason] += 1
         if reason is None:
             missing = ", ".join(map(str, outcome.missing))
-            self.frontier.done(task.id, f"without rounds {missing}" if missing else "")
+            notes = [f"without rounds {missing}"] if missing else []
+            notes += [detail] if detail else []
+            self.frontier.done(task.id, "; ".join(notes), children(task, outcome))
         elif self.stopping:
             self.frontier.release(task.id)
         elif reason in ENDS_GAMES:
             self.frontier.failed(task.id, reason, detail)
             self.stopping = True
-        elif reason is FailReason.RATE_LIMITED:
-            delay = RATE_LIMIT_DELAY * 2 ** (task.attempts - 1)
-            self.frontier.put_back(task.id, reason, detail, delay=delay)
+        elif not reason.transient:
+            self.frontier.failed(task.id, reason, detail)
         else:
-            self.frontier.put_back(task.id, reason, detail, delay=RETRY_DELAY)
+            delay = self.job.delays.after(outcome, task.attempts)
+            self.frontier.put_back(task.id, reason, detail, delay=delay)
+
+    def _judged(self, task: Task, outcome: Outcome) -> Outcome:
+        """The outcome, or why the gate ended the game."""
+        visit = self._visits.pop(task.id, None)
+        if visit is None:
+            return outcome
+        self.stats.requests += visit.requests
+        if visit.reason is None or outcome.reason is None:
+            return outcome
+        return replace(
+            outcome, reason=visit.reason, detail=visit.detail, retry_after=visit.retry_after
+        )
 
     async def stop(self) -> None:
         """Leaves all games where they are; the next run goes on with them."""
         self.stopping = True
-        await asyncio.gather(*(self._retire(page) for page in list(self._drivers)))
+        if self.browsers is not None:
+            await self.browsers.abandon()
 
     async def _retire(self, page: Page) -> None:
         """Page first, then its context: the other way round hangs now and then."""
         self._drivers.pop(page, None)
+        self.gate.detach(page)
         with suppress(Exception):
             async with asyncio.timeout(CLOSE_SECONDS):
                 await page.close()
@@ -211,17 +277,30 @@ class GameSpider(scrapy.Spider):
 
     async def _save_session(self, page: Page) -> None:
         async with asyncio.timeout(CLOSE_SECONDS):
-            state = await page.context.storage_state()
-        self._state = state
-        with atomic_file(self.job.session) as file:
-            os.fchmod(file.fileno(), 0o600)
-            file.write(json.dumps(state).encode())
+            self._state = await page.context.storage_state()
+        write_session(self.job.session, self._state)
 
 
-def _read_session(path: Path) -> Any:
-    """The saved cookies, or None: whoever has none signs in."""
-    try:
-        state = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+def refused(response: Any) -> Outcome | None:
+    """How a game ends whose first page the server could not give; None when there is a page."""
+    if response.status != 429 and response.status < 500:
         return None
-    return state if isinstance(state, dict) else None
+    text = response.headers.get("Retry-After", b"").decode("latin-1")
+    retry_after = retry_after_seconds(text, time.time())
+    asked = response.status == 429 or retry_after is not None
+    return Outcome(
+        reason=FailReason.RATE_LIMITED if asked else FailReason.SERVER_ERROR,
+        detail=f"the server answered {response.status}",
+        retry_after=retry_after,
+    )
+
+
+def why_not_opened(error: BaseException) -> FailReason:
+    """The reason for which there was no page at all."""
+    if isinstance(error, IgnoreRequest):
+        return FailReason.ROBOTS
+    if isinstance(error, TimeoutError | PlaywrightTimeoutError):
+        return FailReason.TIMEOUT
+    if isinstance(error, PlaywrightError) and "net::" in str(error):
+        return FailReason.UNREACHABLE
+    return FailReason.BROWSER

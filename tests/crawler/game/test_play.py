@@ -1,207 +1,33 @@
 """The game's state machine against a scripted site: every branch, and a crash at every step."""
 
-import asyncio
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from crawler.game.play import (
-    Account,
-    DriverTimeoutError,
-    Limits,
-    Outcome,
-    PageGoneError,
-    Picture,
-    play,
-)
+from crawler.game.play import play
+from crawler.game.port import DriverTimeoutError, Outcome, Refusal
 from crawler.game.site import Marker
 from crawler.reasons import FailReason
-
-ROUNDS = 5
-WHEN = datetime(2026, 1, 1, tzinfo=UTC)
-LIMITS = Limits(capture=2, game=100)
-
-
-def link(game: str, number: int) -> str:
-    return f"https://maps.test/?q&layer=c&cbll={number}.5,-{len(game)}.25&cbp=11,0,0,0,0"
-
-
-class Server:
-    """What the site remembers of its games: how many rounds of each are guessed."""
-
-    def __init__(self) -> None:
-        self.guessed: dict[str, int] = {}
-
-    def deal(self) -> str:
-        game = "g" * (len(self.guessed) + 1)
-        self.guessed[game] = 0
-        return game
-
-    def ongoing(self) -> list[str]:
-        return [game for game, count in self.guessed.items() if count < ROUNDS]
-
-
-class FakeClock:
-    def __init__(self) -> None:
-        self.time = 0.0
-
-    def monotonic(self) -> float:
-        return self.time
-
-    async def sleep(self, seconds: float) -> None:
-        self.time += seconds
-
-
-class FakeSink:
-    """Claims, held pictures and commits in memory, as durable as the test's variables."""
-
-    def __init__(self) -> None:
-        self.owned: dict[str, str] = {}
-        self.holds: dict[tuple[str, int], Picture] = {}
-        self.commits: dict[tuple[str, int], tuple[Picture, str]] = {}
-        self.task = "task"
-
-    def claim(self, game: str) -> bool:
-        return self.owned.setdefault(game, self.task) == self.task
-
-    def committed(self, game: str, number: int) -> bool:
-        return (game, number) in self.commits
-
-    def hold(self, game: str, number: int, picture: Picture) -> None:
-        self.holds[game, number] = picture
-
-    def held(self, game: str, number: int) -> Picture | None:
-        return self.holds.get((game, number))
-
-    def commit(self, game: str, number: int, picture: Picture, link: str) -> None:
-        assert (game, number) not in self.commits
-        self.commits[game, number] = (picture, link)
-        del self.holds[game, number]
-
-
-class FakeDriver:
-    """A page of the scripted site. `plan` maps a verb to what its next calls do instead."""
-
-    def __init__(self, server: Server, **plan: Sequence[Any]) -> None:
-        self.server = server
-        self.plan = {verb: list(steps) for verb, steps in plan.items()}
-        self.calls: list[str] = []
-        self.crash_at = -1
-        self.shown = Marker.SIGNED_IN
-        self.game = ""
-        self.number = 0
-
-    def _step(self, verb: str) -> Any:
-        if len(self.calls) == self.crash_at:
-            raise PageGoneError("crashed")
-        self.calls.append(verb)
-        steps = self.plan.get(verb)
-        step = steps.pop(0) if steps else None
-        if isinstance(step, Exception):
-            raise step
-        return step
-
-    async def see(self, wanted: Sequence[Marker], seconds: float) -> Marker | None:
-        step = self._step("see")
-        if isinstance(step, Marker):
-            return step
-        if step == "nothing":
-            return None
-        return self.shown if self.shown in wanted else None
-
-    async def accept_consent(self, seconds: float) -> None:
-        self._step("accept_consent")
-
-    async def sign_in(self, account: Account, seconds: float) -> None:
-        self._step("sign_in")
-        self.shown = Marker.SIGNED_IN
-
-    async def open_lobby(self, seconds: float) -> None:
-        self._step("open_lobby")
-        self.shown = Marker.SIGNED_IN
-
-    async def open_game(self, game: str, seconds: float) -> None:
-        self._step("open_game")
-        self.game = game
-        self._show_round()
-
-    async def open_results(self, game: str, seconds: float) -> None:
-        self._step("open_results")
-        over = self.server.guessed.get(game) == ROUNDS
-        self.shown = Marker.FINISHED if over else Marker.NOT_FOUND
-
-    async def ongoing_games(self, seconds: float) -> list[str]:
-        self._step("ongoing_games")
-        return self.server.ongoing()
-
-    async def start_game(self, seconds: float) -> None:
-        self._step("start_game")
-        self.game = self.server.deal()
-        self.shown = Marker.GAME
-
-    async def game_id(self) -> str:
-        self._step("game_id")
-        self._show_round()
-        return self.game
-
-    async def round_number(self, seconds: float) -> int:
-        self._step("round_number")
-        return self.number
-
-    async def capture(self, seconds: float) -> Picture:
-        covered = bool(self._step("capture"))
-        image = f"{self.game}/{self.number}".encode()
-        return Picture(image, "jpg", WHEN, covered=covered)
-
-    async def guess(self, seconds: float) -> None:
-        self._step("guess")
-        self.server.guessed[self.game] = self.number
-        self.shown = Marker.ANSWER
-
-    async def read_answer(self, seconds: float) -> str:
-        return self._step("read_answer") or link(self.game, self.number)
-
-    async def next_round(self, seconds: float) -> None:
-        self._step("next_round")
-        self._show_round()
-
-    async def read_results(self, seconds: float) -> dict[int, str]:
-        step = self._step("read_results")
-        return {n: link(self.game, n) for n in range(1, ROUNDS + 1)} if step is None else step
-
-    def _show_round(self) -> None:
-        played = self.server.guessed.get(self.game)
-        if played is None:
-            self.shown = Marker.NOT_FOUND
-        elif played == ROUNDS:
-            self.shown = Marker.FINISHED
-        else:
-            self.shown, self.number = Marker.ROUND, played + 1
+from tests.crawler.game import scripted
+from tests.crawler.game.scripted import (
+    ROUNDS,
+    FakeClock,
+    FakeDriver,
+    FakeSink,
+    Server,
+    all_committed,
+)
 
 
 def run(
-    driver: FakeDriver, sink: FakeSink, game: str = "", clock: FakeClock | None = None
+    driver: FakeDriver,
+    sink: FakeSink,
+    game: str = "",
+    clock: FakeClock | None = None,
+    **changes: Any,
 ) -> Outcome:
-    return asyncio.run(
-        play(
-            driver,
-            clock or FakeClock(),
-            sink,
-            account=Account("a@b.test", "secret"),
-            rounds=ROUNDS,
-            game=game,
-            limits=LIMITS,
-        )
-    )
-
-
-def all_committed(game: str = "g") -> dict[tuple[str, int], tuple[Picture, str]]:
-    return {
-        (game, n): (Picture(f"{game}/{n}".encode(), "jpg", WHEN), link(game, n))
-        for n in range(1, ROUNDS + 1)
-    }
+    return scripted.run(play, driver, sink, clock=clock, game=game, **changes)
 
 
 def test_plays_a_new_game() -> None:
@@ -312,16 +138,32 @@ def test_a_round_without_any_answer_is_a_capture_without_coordinates() -> None:
     driver = FakeDriver(Server(), read_answer=[DriverTimeoutError("")], read_results=[{2: "x"}])
     sink = FakeSink()
     assert run(driver, sink).committed == ROUNDS
-    assert sink.commits["g", 1][1] == ""
+    assert sink.commits["g", 1][1].link == ""
 
 
 def test_a_page_that_does_not_load_is_opened_again_once() -> None:
-    # Seen so far: the lobby, the game; then the first round is asked for.
+    # Seen so far: the lobby, the game; then the first round is asked for, and why it is not there.
     driver = FakeDriver(Server(), see=[None, None, "nothing"])
     assert run(driver, FakeSink()).committed == ROUNDS
     assert driver.calls.count("open_game") == 1
-    driver = FakeDriver(Server(), see=[None, None, "nothing", "nothing"])
+    driver = FakeDriver(Server(), see=[None, None, *["nothing"] * 4])
     assert run(driver, FakeSink()).reason is FailReason.ROUND
+
+
+def test_a_picture_that_never_comes_has_its_own_reason() -> None:
+    plan = [None, None, "nothing", Marker.LOADING]
+    driver = FakeDriver(Server(), see=plan)
+    assert run(driver, FakeSink()).committed == ROUNDS
+    assert driver.calls.count("open_game") == 1
+    driver = FakeDriver(Server(), see=[*plan, "nothing", Marker.LOADING])
+    assert run(driver, FakeSink()).reason is FailReason.NO_PICTURE
+
+
+def test_every_round_may_be_begun_again_once() -> None:
+    timeout = DriverTimeoutError("no canvas")
+    driver = FakeDriver(Server(), capture=[timeout, None] * ROUNDS)
+    assert run(driver, FakeSink()).committed == ROUNDS
+    assert driver.calls.count("open_game") == ROUNDS
 
 
 def test_a_covered_picture_is_taken_again() -> None:
@@ -337,6 +179,14 @@ def test_a_picture_that_stays_covered_is_kept_and_says_so() -> None:
     assert sink.commits["g", 1][0].covered
 
 
+def test_what_covers_a_picture_and_goes_by_itself_changes_nothing() -> None:
+    # lobby, game, round; then a covered picture, after which the page shows something else
+    driver = FakeDriver(Server(), capture=[True], see=[None, None, None, "nothing"])
+    sink = FakeSink()
+    assert run(driver, sink).committed == ROUNDS
+    assert sink.commits["g", 1][0].covered
+
+
 def test_a_guess_that_fails_is_tried_once_more() -> None:
     driver = FakeDriver(Server(), guess=[DriverTimeoutError("covered by a banner")])
     assert run(driver, FakeSink()).committed == ROUNDS
@@ -345,6 +195,70 @@ def test_a_guess_that_fails_is_tried_once_more() -> None:
     outcome = run(driver, FakeSink())
     assert outcome.reason is FailReason.ROUND
     assert "no map" in outcome.detail
+
+
+def test_an_expired_login_is_renewed_once_and_the_game_goes_on() -> None:
+    # lobby, game, round 1, answer 1, then the login is asked for
+    driver = FakeDriver(Server(), see=[None, None, None, None, Marker.SIGNED_OUT])
+    sink = FakeSink()
+    assert run(driver, sink) == Outcome(game="g", committed=ROUNDS)
+    assert sink.commits == all_committed()
+    assert driver.calls.count("sign_in") == 1
+    assert driver.calls[driver.calls.index("sign_in") :].count("open_game") == 1
+    assert driver.calls.count("start_game") == 1
+
+    plan = [None, None, None, None, Marker.SIGNED_OUT, None, Marker.SIGNED_OUT]
+    outcome = run(FakeDriver(Server(), see=plan), FakeSink())
+    assert (outcome.reason, outcome.committed) == (FailReason.SESSION, 1)
+
+
+def test_a_login_that_expires_in_the_lobby_is_renewed() -> None:
+    driver = FakeDriver(Server(), see=[None, Marker.SIGNED_OUT, None, Marker.GAME])
+    assert run(driver, FakeSink()).reason is None
+    assert driver.calls.count("open_lobby") == 1
+
+
+def test_waits_for_room_and_drops_nothing() -> None:
+    class Room:
+        looks = 0
+
+        @property
+        def low(self) -> bool:
+            self.looks += 1
+            return self.looks < 1000
+
+    clock, sink = FakeClock(), FakeSink()
+    assert run(FakeDriver(Server()), sink, clock=clock, room=Room()).committed == ROUNDS
+    assert sink.commits == all_committed()
+    assert clock.time > scripted.LIMITS.game, "the wait is not the game's fault"
+
+
+def test_is_polite_where_it_must() -> None:
+    clock = FakeClock()
+    assert run(FakeDriver(Server()), FakeSink(), clock=clock, pause=7).committed == ROUNDS
+    assert clock.time == 7 * ROUNDS
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [(429, FailReason.RATE_LIMITED), (500, FailReason.SERVER_ERROR)],
+)
+def test_what_the_server_answered_is_the_reason(status: int, reason: FailReason) -> None:
+    driver = FakeDriver(Server(), see=[None, None, *["nothing"] * 4])
+    driver.refusal = Refusal(status, 12.5)
+    outcome = run(driver, FakeSink())
+    assert outcome.reason is reason
+    assert str(status) in outcome.detail
+    assert outcome.retry_after == (12.5 if status == 429 else None)
+
+
+def test_a_rate_limit_in_mid_game_says_how_long() -> None:
+    driver, sink = FakeDriver(Server(), see=[None] * 6 + [Marker.RATE_LIMITED]), FakeSink()
+    driver.refusal = Refusal(429, 3.0)
+    outcome = run(driver, sink)
+    assert (outcome.reason, outcome.retry_after) == (FailReason.RATE_LIMITED, 3.0)
+    assert run(FakeDriver(driver.server), sink, game="g") == Outcome(game="g", committed=ROUNDS)
+    assert sink.commits == all_committed()
 
 
 def test_a_game_that_never_ends_is_left() -> None:
@@ -376,6 +290,18 @@ def _no_results() -> tuple[FakeDriver, str]:
     return driver, ""
 
 
+def _unfinished_results() -> tuple[FakeDriver, str]:
+    driver, game = _no_results()
+    shown = driver.open_results
+
+    async def forget(game: str, seconds: float) -> None:
+        await shown(game, seconds)
+        driver.shown = Marker.UNFINISHED
+
+    driver.open_results = forget  # type: ignore[method-assign]
+    return driver, game
+
+
 def _scripted(**plan: Sequence[Any]) -> Callable[[], tuple[FakeDriver, str]]:
     return lambda: (FakeDriver(Server(), **plan), "")
 
@@ -395,8 +321,14 @@ def _scripted(**plan: Sequence[Any]) -> Callable[[], tuple[FakeDriver, str]]:
         (_scripted(see=[None, Marker.RATE_LIMITED]), FailReason.RATE_LIMITED),
         (_scripted(start_game=[DriverTimeoutError("no button")]), FailReason.START),
         (_scripted(see=[None, "nothing"]), FailReason.START),
-        (_scripted(capture=[DriverTimeoutError("no canvas")]), FailReason.ROUND),
-        (_unknown_game, FailReason.START),
+        (
+            _scripted(see=[Marker.SIGNED_OUT, Marker.RATE_LIMITED]),
+            FailReason.RATE_LIMITED,
+        ),
+        (_scripted(see=[Marker.SIGNED_OUT, Marker.WALL]), FailReason.WALL),
+        (_scripted(capture=[DriverTimeoutError("no canvas")] * 2), FailReason.ROUND),
+        (_unknown_game, FailReason.NOT_FOUND),
+        (_unfinished_results, FailReason.ANSWER_MISSING),
         (_no_results, FailReason.ANSWER_MISSING),
     ],
 )

@@ -10,14 +10,14 @@ import pytest
 
 from crawler.crawl import count_captures
 from crawler.frontier import NewTask, SqliteFrontier, TaskState
-from crawler.game.play import Picture
+from crawler.game.port import Answer, Picture
 from crawler.game.records import GameSink, reconcile, round_capture
 from crawler.game.site import Site
 from crawler.spool import Spool
 
 SITE = Site(base_url="http://127.0.0.1:1")
 PICTURE = Picture(b"pixels", "jpg", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), covered=True)
-LINK = "https://maps.test/?q&cbll=1.5,-2.25&cbp=11"
+ANSWER = Answer(link="https://maps.test/?q&cbll=1.5,-2.25&cbp=11")
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def frontier(tmp_path: Path) -> SqliteFrontier:
 
 
 def test_a_round_as_a_capture() -> None:
-    capture = round_capture(SITE, "abc", 3, PICTURE, LINK, "chromium 1")
+    capture = round_capture(SITE, "abc", 3, PICTURE, ANSWER, "chromium 1")
     assert capture.key == "geoguessr-abc-3"
     assert (capture.source, capture.group_id) == ("geoguessr", "abc")
     assert (capture.lat, capture.lon) == ("1.5", "-2.25")
@@ -37,7 +37,7 @@ def test_a_round_as_a_capture() -> None:
     extra = json.loads(capture.extra)
     assert (extra["round"], extra["mode"], extra["viewport"]) == (3, "singleplayer", "1824x720")
     assert extra["covered"]
-    assert round_capture(SITE, "abc", 3, PICTURE, "", "chromium 1").lat == ""
+    assert round_capture(SITE, "abc", 3, PICTURE, Answer(), "chromium 1").lat == ""
 
 
 def test_a_held_picture_comes_back_as_it_was(tmp_path: Path, frontier: SqliteFrontier) -> None:
@@ -46,7 +46,7 @@ def test_a_held_picture_comes_back_as_it_was(tmp_path: Path, frontier: SqliteFro
     with Spool(tmp_path, "w0") as spool:
         sink = GameSink(SITE, spool, frontier, "task-1", "")
         assert sink.held("abc", 1) == PICTURE
-        sink.commit("abc", 1, PICTURE, LINK)
+        sink.commit("abc", 1, PICTURE, ANSWER)
         assert sink.committed("abc", 1)
         assert sink.held("abc", 1) is None
 
@@ -54,7 +54,7 @@ def test_a_held_picture_comes_back_as_it_was(tmp_path: Path, frontier: SqliteFro
 def test_another_writer_goes_on(tmp_path: Path, frontier: SqliteFrontier) -> None:
     with Spool(tmp_path, "w1") as spool:
         sink = GameSink(SITE, spool, frontier, "task-1", "")
-        sink.commit("abc", 1, PICTURE, LINK)
+        sink.commit("abc", 1, PICTURE, ANSWER)
         sink.hold("abc", 2, PICTURE)
     with Spool(tmp_path, "w0") as spool:
         sink = GameSink(SITE, spool, frontier, "task-1", "")
@@ -62,7 +62,7 @@ def test_another_writer_goes_on(tmp_path: Path, frontier: SqliteFrontier) -> Non
         assert not sink.committed("abc", 2)
         held = sink.held("abc", 2)
         assert held == PICTURE
-        sink.commit("abc", 2, replace(held, image=b"same"), LINK)
+        sink.commit("abc", 2, replace(held, image=b"same"), ANSWER)
     assert count_captures(tmp_path) == 2
 
 
@@ -70,8 +70,8 @@ def test_a_lost_frontier_is_restored(tmp_path: Path, frontier: SqliteFrontier) -
     with Spool(tmp_path, "w0") as spool, Spool(tmp_path, "w1") as other:
         first = GameSink(SITE, spool, frontier, "task-1", "")
         for number in range(1, SITE.rounds):
-            first.commit("abc", number, PICTURE, LINK)
-        GameSink(SITE, other, frontier, "task-1", "").commit("abc", SITE.rounds, PICTURE, LINK)
+            first.commit("abc", number, PICTURE, ANSWER)
+        GameSink(SITE, other, frontier, "task-1", "").commit("abc", SITE.rounds, PICTURE, ANSWER)
         GameSink(SITE, other, frontier, "task-2", "").hold("xyz", 1, PICTURE)
     with closing(SqliteFrontier(tmp_path / "new.sqlite")) as fresh:
         fresh.begin_run(["task-1", "task-2", "task-3"])

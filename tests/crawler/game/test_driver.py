@@ -12,7 +12,7 @@ from playwright.async_api import async_playwright
 
 from crawler.browser import launch_options
 from crawler.game.driver import PageDriver
-from crawler.game.play import DriverTimeoutError, PageGoneError
+from crawler.game.port import DriverTimeoutError, PageGoneError
 from crawler.game.site import Marker, Site
 
 SITE = Site(base_url="http://127.0.0.1:1")
