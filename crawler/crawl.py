@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from crawler.fleet import run_fleet
@@ -16,10 +16,12 @@ from crawler.frontier import FILE_NAME, NewTask, SqliteFrontier, TaskState
 from crawler.job import Job
 from crawler.ledger import Ledger, ledger_paths
 from crawler.monitor import MonitorOptions, monitoring
+from crawler.queue import open_queue
 from crawler.reasons import ENDS_RUN, TRANSIENT, FailReason
 from crawler.spool import exclusive_lock, open_spool, writers
 from crawler.stats import WorkerStats
 from shards.errors import UsageError, WorkError
+from shards.fanout import ensure_ray
 from shards.segment import OPEN_SUFFIX
 
 LOCK_FILE = "crawl.lock"
@@ -141,7 +143,9 @@ def _prepare(frontier: SqliteFrontier, plan: CrawlPlan, retry: Iterable[FailReas
 
 def _run(plan: CrawlPlan, frontier: SqliteFrontier, workers: int, watches: Sequence[Watch]) -> int:
     """The fleet; returns how many workers died and were replaced."""
-    wanted = plan.job.directory / WANTED_FILE
+    ensure_ray()
+    job = replace(plan.job, queue=open_queue(plan.job.directory))
+    wanted = job.directory / WANTED_FILE
     wanted.unlink(missing_ok=True)
 
     def on_poll(stats: Sequence[WorkerStats]) -> None:
@@ -149,7 +153,7 @@ def _run(plan: CrawlPlan, frontier: SqliteFrontier, workers: int, watches: Seque
         for watch in watches:
             watch(stats, frontier)
 
-    return run_fleet(plan.job, lambda: _wanted(wanted, workers), on_poll)
+    return run_fleet(job, lambda: _wanted(wanted, workers), on_poll)
 
 
 def _wanted(path: Path, workers: int) -> int:

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, ClassVar, Protocol
 
+from crawler.queue import Queue
 from crawler.stats import WorkerStats
 
 
@@ -18,7 +19,9 @@ class Worker(Protocol):
 
 
 class Job(Protocol):
-    """Plain data that travels to another process; secrets are left out of its repr."""
+    """A frozen dataclass that travels to another process; secrets are left out of its repr."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property
     def writer(self) -> str:
@@ -27,6 +30,10 @@ class Job(Protocol):
     @property
     def directory(self) -> Path:
         """`raw/<source>` of the dataset, or of its local copy."""
+
+    @property
+    def queue(self) -> Queue:
+        """Where its tasks and budgets are; the driver sets it for the cluster that there is."""
 
     @property
     def resources(self) -> Mapping[str, float]:
