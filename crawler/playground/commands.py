@@ -11,6 +11,7 @@ from shards.console import print_line, print_summary
 from shards.errors import UsageError
 
 if TYPE_CHECKING:
+    from crawler.playground.server import Options
     from crawler.playground.world import WorldConfig
 
 SERVED_BAD_SHARE = 0.08
@@ -29,6 +30,11 @@ def playground(
         None, help="Share of bad rounds, 0 to 1.  [default: 0.08 when serving, 0 in an export]"
     ),
     state: Path | None = typer.Option(None, help="File that keeps games over a restart."),
+    past: int = typer.Option(0, help="Finished games to have played before."),
+    round_seconds: float = typer.Option(20, help="How long a round of a match takes."),
+    fault: list[str] = typer.Option([], help="NAME=SHARE: what goes wrong, 0 to 1; repeatable."),
+    disallow: list[str] = typer.Option([], help="Path that robots.txt forbids; repeatable."),
+    crawl_delay: float = typer.Option(0, help="Seconds that robots.txt asks for."),
     export: int | None = typer.Option(None, help="Draw this many labelled pictures, and end."),
     out: Path | None = typer.Option(None, help="Folder for the export."),
     width: int = typer.Option(640, help="Width of an exported picture."),
@@ -41,7 +47,8 @@ def playground(
         if out is not None or sheet is not None:
             raise UsageError("--out and --sheet belong to --export N")
         config = _config(seed, countries, SERVED_BAD_SHARE if bad_share is None else bad_share)
-        asyncio.run(_serve(config, port, state))
+        options = _options(fault, round_seconds, disallow, crawl_delay)
+        asyncio.run(_serve(config, past, {**options, "port": port, "state": state}))
         return
     if out is None:
         raise UsageError("--export needs --out DIR")
@@ -64,13 +71,30 @@ def _config(seed: int, countries: str, bad_share: float) -> "WorldConfig":
     return WorldConfig(seed, tuple(countries.split(",")), bad_share=bad_share)
 
 
-async def _serve(config: "WorldConfig", port: int, state: Path | None) -> None:
+def _options(
+    fault: list[str], round_seconds: float, disallow: list[str], crawl_delay: float
+) -> "Options":
+    from crawler.playground.faults import parse_faults
+    from crawler.playground.log import Robots
+    from crawler.playground.multiplayer import Pace
+
+    if round_seconds <= 0:
+        raise UsageError(f"--round-seconds {round_seconds:g}: give more than 0")
+    return {
+        "faults": parse_faults(fault),
+        "pace": Pace(round=round_seconds),
+        "robots": Robots(tuple(disallow), crawl_delay),
+    }
+
+
+async def _serve(config: "WorldConfig", past: int, options: "Options") -> None:
     from crawler.playground.server import serve
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with serve(config, port=port, state=state) as server:
+    async with serve(config, **options) as server:
+        server.add_past_games(max(0, past - server.finished_games()))
         print_line(f"playground: {server.url}  (Ctrl-C ends it)")
         await stop.wait()

@@ -91,6 +91,9 @@ class Server:
         self.save()
         return [game.id for game in games]
 
+    def finished_games(self) -> int:
+        return sum(game.finished for game in self.book.games.values())
+
     def truth_of(self, game_id: str) -> list[dict[str, Any]]:
         """Where each round of a game or a match is. Raises NoSuchGame."""
         if game_id in self.matches.matches:

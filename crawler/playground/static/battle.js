@@ -4,7 +4,8 @@ import { CountryMap } from "./countries.js";
 import { cover, uncover } from "./photograph.js";
 
 const EVERY_MS = 250;
-const STATES = { in: "", right: "Correct", out: "Out" };
+const IN_PLAY = { in: "", right: "Correct", out: "Out" };
+const AT_THE_END = { in: "Still in", right: "Still in", out: "Out" };
 const find = (selector) => document.querySelector(selector);
 const id = location.pathname.split("/").pop();
 const map = new CountryMap(find("#guess-map canvas"));
@@ -52,15 +53,15 @@ async function begin({ round, phase }) {
 }
 
 function showPlayers({ players }) {
-  const rows = players.map(({ id: user, name, state }) => {
-    const row = document.createElement("li");
-    row.className = state;
-    row.innerHTML = `<a href="/user/${user}"></a><span>${STATES[state]}</span>`;
-    row.firstChild.textContent = name;
-    return row;
-  });
-  replace(find("#players"), rows);
-  replace(find("#standings ul"), rows.map((row) => row.cloneNode(true)));
+  const row = (words) => ({ id: user, name, state }) => {
+    const item = document.createElement("li");
+    item.className = state;
+    item.innerHTML = `<a href="/user/${user}"></a><span>${words[state]}</span>`;
+    item.firstChild.textContent = name;
+    return item;
+  };
+  replace(find("#players"), players.map(row(IN_PLAY)));
+  replace(find("#standings ul"), players.map(row(AT_THE_END)));
 }
 
 function showWrongGuesses(made) {
@@ -112,7 +113,7 @@ function asElement(node) {
 
 function choose(code, name = "") {
   chosen = code;
-  find("#choice").textContent = name;
+  find("#search").value = name;
   find("#guess").disabled = code === null;
   find("#guess").textContent = code === null ? "Choose a country" : "Guess";
 }
