@@ -132,6 +132,9 @@ class Frontier(Protocol):
     def unfinished(self) -> int:
         """Tasks that are pending or leased."""
 
+    def admitted(self) -> int:
+        """How many items are given out."""
+
     def close(self) -> None: ...
 
 
@@ -312,9 +315,12 @@ class SqliteFrontier:
                     self._count(row[0], -1)
 
     def admitted(self) -> int:
-        """How many items are given out."""
         with self._file.transaction():
             return self._tally(TOTAL)
+
+    def items(self) -> dict[str, str]:
+        """Item to task, for everything that was admitted."""
+        return dict(self._all("SELECT key, task_id FROM items"))
 
     def done(self, task_id: str, detail: str = "", children: Iterable[NewTask] = ()) -> None:
         now = self._clock()
@@ -377,6 +383,11 @@ class SqliteFrontier:
                 "SELECT reason, max(detail) FROM tasks WHERE state = 'failed' GROUP BY reason"
             )
         )
+
+    def remarks(self) -> list[str]:
+        """What tasks that are done have said of themselves."""
+        rows = self._all("SELECT detail FROM tasks WHERE state = 'done' AND detail <> ''")
+        return [detail for (detail,) in rows]
 
     def oldest(self) -> dict[TaskState, float]:
         """When the task that is longest in each state came into it, in seconds of the clock."""

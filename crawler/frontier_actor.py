@@ -101,6 +101,9 @@ class RayFrontier:
     def unfinished(self) -> int:
         return int(self._client.ask("unfinished"))
 
+    def admitted(self) -> int:
+        return int(self._client.ask("admitted"))
+
     def close(self) -> None:
         self._client.close()
 
