@@ -11,6 +11,7 @@ from crawler.game import commands as game
 from crawler.imports import commands as imports
 from crawler.options import local_directory
 from crawler.playground import commands as playground
+from crawler.urls import commands as urls
 from shards.console import print_line, print_summary
 from shards.errors import UsageError
 
@@ -32,9 +33,11 @@ def register(app: typer.Typer) -> None:
     playground.register(app)
     imports.register(app)
     chaos.register(app)
+    urls.register(app)
     crawl = typer.Typer(cls=Sources, invoke_without_command=True)
     crawl.callback()(crawl_group)
     game.add(crawl)
+    urls.add(crawl)
     app.add_typer(crawl, name="crawl")
 
 

@@ -22,7 +22,7 @@ from crawler.crawl import count_captures
 from crawler.playground.game import ROUNDS
 from crawler.playground.server import start_in_thread
 from crawler.playground.world import WorldConfig
-from crawler.urls.lists import url_key
+from crawler.urls.rows import url_key
 from shards.console import print_line
 from shards.layout import DatasetLayout
 from shards.segment import read_segment

@@ -3,14 +3,15 @@
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from crawler.imports.table import choose_columns
+from crawler.ledger import Failure
 from crawler.reasons import FailReason
 from crawler.urls.ranges import BadRow, Values
 from shards.capture import Capture, extra_text
@@ -48,6 +49,36 @@ class ListRow:
     """None for a row that cannot be fetched."""
     problem: str = ""
     """Why it cannot."""
+
+
+class Wanted(NamedTuple):
+    """A picture to fetch, and the capture that it completes."""
+
+    url: str
+    capture: Capture
+
+
+def sort_out(
+    rows: Iterable[ListRow], own: Container[str], settled: Container[str], task_id: str
+) -> tuple[list[Wanted], list[Failure]]:
+    """What is to be fetched for a task, and the rows that will not be, with the reason.
+
+    `own` are the keys of addresses that belong to this task and no other, `settled` those that it
+    has captured or recorded before. So each row ends as exactly one: captured, failed, duplicate.
+    """
+    wanted: list[Wanted] = []
+    failures: list[Failure] = []
+    seen: set[str] = set()
+    for row in rows:
+        if row.capture is None:
+            failures.append(Failure(row.key, task_id, FailReason.BAD_RECORD, row.problem))
+        elif row.capture.key in seen or row.capture.key not in own:
+            failures.append(Failure(row.key, task_id, FailReason.DUPLICATE_ITEM))
+        else:
+            seen.add(row.capture.key)
+            if row.capture.key not in settled:
+                wanted.append(Wanted(row.url, row.capture))
+    return wanted, [failure for failure in failures if failure.key not in settled]
 
 
 def url_key(url: str) -> str:
