@@ -1,6 +1,7 @@
 """What every SQLite file of the crawler does the same way: open, check the version, transact."""
 
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 from shards.errors import UsageError, WorkError
 
 BUSY_SECONDS = 60.0
+BUSY_PAUSE = 0.01
 
 
 class SqliteFile:
@@ -52,7 +54,7 @@ class SqliteFile:
     def _prepare(self, version: int, kind: str, *, read_only: bool, durable: bool) -> bool:
         """Makes the tables where there are none; True when the file is new."""
         if not read_only:
-            self.db.execute("PRAGMA journal_mode = WAL")
+            self._use_wal()
             self.db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         found = self._version()
         if found > version:
@@ -81,6 +83,18 @@ class SqliteFile:
                 if found < version and statement.strip():
                     self.db.execute(statement)
             self.db.execute(f"PRAGMA user_version = {version}")
+
+    def _use_wal(self) -> None:
+        """SQLite does not wait by itself here while others open the same new file."""
+        ends_at = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                self.db.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > ends_at:
+                    raise
+                time.sleep(BUSY_PAUSE)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
