@@ -38,6 +38,7 @@ POLL_SECONDS = 0.5
 CLOSE_SECONDS = 3.0
 NAVIGATION_SECONDS = 30.0
 LOCALE = "en-GB"
+PAGES_OF_A_GAME = 10
 ENDS_GAMES = ENDS_RUN | {FailReason.ROBOTS}
 """All games have the same site, so what it forbids for one it forbids for all."""
 
@@ -66,7 +67,7 @@ class GameJob:
         return {"CPU": 1, "browser": 1}
 
     def worker(self) -> Worker:
-        from crawler.worker import GameWorker
+        from crawler.game.worker import GameWorker
 
         return GameWorker(self)
 
@@ -101,7 +102,7 @@ class GameSpider(scrapy.Spider):
         self._leases: set[str] = set()
         self._room = DiskRoom(free_bytes_of(job.directory))
         self._patience = 0.0
-        self._state = read_session(job.session)
+        self._state: Any = read_session(job.session)
 
     async def start(self) -> AsyncIterator[scrapy.Request]:
         """Leases as many games as there are pages, until no task of any worker is left."""
@@ -206,7 +207,7 @@ class GameSpider(scrapy.Spider):
                 account=self.job.account,
                 rounds=self.job.site.rounds,
                 game=game_of(task),
-                limits=self.job.limits.longer(self._patience),
+                limits=patient(self.job.limits, self._patience),
                 pause=self.job.site.round_pause,
                 room=self._room,
             ),
@@ -304,3 +305,16 @@ def why_not_opened(error: BaseException) -> FailReason:
     if isinstance(error, PlaywrightError) and "net::" in str(error):
         return FailReason.UNREACHABLE
     return FailReason.BROWSER
+
+
+def patient(limits: Limits, seconds: float) -> Limits:
+    """The same limits where each page that is opened may have to wait for its turn."""
+    return replace(
+        limits,
+        open=limits.open + seconds,
+        auth=limits.auth + seconds,
+        start=limits.start + seconds,
+        round=limits.round + seconds,
+        results=limits.results + seconds,
+        game=limits.game + PAGES_OF_A_GAME * seconds,
+    )

@@ -7,13 +7,14 @@ from functools import partial
 from threading import Thread
 from typing import Any
 
-from crawler.frontier import Frontier
+from crawler.game.gate import Gate
 from crawler.game.spider import GameJob, GameSpider
-from crawler.settings import abort_unless, scrapy_settings
-from crawler.spool import Spool, open_spool
+from crawler.settings import scrapy_settings
+from crawler.spool import open_spool
 from crawler.stats import WorkerState, WorkerStats
+from crawler.web.client import ClientRules, PoliteClient
 
-STOP_SECONDS = 20.0
+STOP_SECONDS = 3.0
 
 
 class GameWorker:
@@ -21,9 +22,12 @@ class GameWorker:
 
     def __init__(self, job: GameJob) -> None:
         self.job = job
-        self._runner: Any = None
-        self._spider: GameSpider | None = None
         self._stats = WorkerStats(job.writer)
+        self._runner: Any = None
+        self._crawler: Any = None
+
+    def stats(self) -> WorkerStats:
+        return self._stats
 
     async def run(self) -> None:
         """Returns once no task of any worker is left. The segment stays open."""
@@ -31,16 +35,22 @@ class GameWorker:
         with (
             open_spool(job.directory, job.writer, segment_bytes=job.segment_bytes) as spool,
             closing(job.queue.frontier()) as frontier,
+            closing(job.queue.budgets()) as budgets,
         ):
             frontier.release_owner(job.writer)
-            self._stats.state = WorkerState.WORKING
-            await self._crawl(spool, frontier)
-            self._stats.state = WorkerState.STOPPED
+            # The hosts are the operator's own choice, and may be this machine.
+            rules = ClientRules(allow_private=True)
+            async with PoliteClient(
+                user_agent=job.user_agent, budgets=budgets, rules=rules
+            ) as client:
+                gate = Gate(job.site.allowed_hosts(), client, budgets)
+                self._stats.state = WorkerState.WORKING
+                try:
+                    await self._crawl(spool=spool, frontier=frontier, gate=gate)
+                finally:
+                    self._stats.state = WorkerState.STOPPED
 
-    def stats(self) -> WorkerStats:
-        return self._stats
-
-    async def _crawl(self, spool: Spool, frontier: Frontier) -> None:
+    async def _crawl(self, **resources: Any) -> None:
         install_reactor()
         from scrapy.crawler import AsyncCrawlerRunner
 
@@ -48,25 +58,18 @@ class GameWorker:
         settings = scrapy_settings(
             user_agent=job.user_agent, base_url=job.site.base_url, pages=job.pages
         )
-        settings["PLAYWRIGHT_ABORT_REQUEST"] = abort_unless(job.site.allowed_hosts())
         self._runner = AsyncCrawlerRunner(settings)
-        crawler = self._runner.create_crawler(GameSpider)
-        running = self._runner.crawl(
-            crawler, job=job, spool=spool, frontier=frontier, stats=self._stats
-        )
-        self._spider = crawler.spider
-        await running
+        self._crawler = self._runner.create_crawler(GameSpider)
+        await self._runner.crawl(self._crawler, job=job, stats=self._stats, **resources)
 
     async def stop(self) -> None:
         """Ends the run within seconds; games are left where they are, segments open."""
-        if self._spider is None and self._runner is not None:
-            self._spider = next((crawler.spider for crawler in self._runner.crawlers), None)
-        if self._spider is not None:
-            await self._spider.stop()
-        if self._runner is not None:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(STOP_SECONDS):
-                    await self._runner.stop()
+        if self._crawler is None or self._crawler.spider is None:
+            return
+        await self._crawler.spider.stop()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._runner.stop()
 
 
 def install_reactor() -> None:

@@ -5,7 +5,7 @@ import sys
 
 PROGRAM = """
 import asyncio
-from crawler.worker import install_reactor
+from crawler.game.worker import install_reactor
 
 async def work():
     install_reactor()

@@ -1,0 +1,213 @@
+"""The browsers of one worker: started, replaced when they die or grow, and gone when it ends.
+
+A subclass of scrapy-playwright's handler, because that one raises its page cap with every page
+that crashes, knows one browser only, and takes its time when a browser hangs.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+from playwright.async_api import Browser, async_playwright
+from scrapy_playwright.handler import ScrapyPlaywrightDownloadHandler
+
+from crawler.guard import Guard, kill_marked, marked
+from crawler.memory import tree_bytes
+from crawler.stats import WorkerStats
+
+LAUNCH_SECONDS = 60.0
+CLOSE_SECONDS = 2.0
+MEASURE_SECONDS = 5.0
+
+
+class NoBrowserError(Exception):
+    """No browser is started any more: the worker is stopping."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrowserLimits:
+    """When a browser is replaced. Games in it are played to their end first."""
+
+    bytes: int = 1536 << 20
+    """PSS of its process tree, Playwright's own process included."""
+    contexts: int = 400
+    """Games that it has shown."""
+
+
+@dataclass(eq=False, slots=True)
+class _Running:
+    """A browser with a Playwright of its own, so that nothing of it outlives it."""
+
+    manager: Any
+    """Playwright's: what `async_playwright` gives."""
+    browser: Browser
+    pid: int
+    """Of Playwright's process, the root of the tree."""
+    contexts: int = 0
+
+    async def close(self) -> None:
+        with suppress(Exception):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self.browser.close()
+        with suppress(Exception):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self.manager.__aexit__()
+
+
+class Browsers:
+    """A browser provider for scrapy-playwright. One browser takes new pages, others run out."""
+
+    def __init__(self, config: Any) -> None:
+        self._options: dict[str, Any] = config.launch_options
+        self._guard: Guard | None = None
+        self._running: list[_Running] = []
+
+    async def start(self) -> None:
+        self._guard = await asyncio.to_thread(Guard)
+
+    async def launch_browser(self) -> Browser:
+        """Raises NoBrowserError after `close`."""
+        guard = self._living_guard()
+        manager, before = async_playwright(), _children()
+        async with asyncio.timeout(LAUNCH_SECONDS):
+            with guard.marking():
+                playwright = await manager.start()
+            browser = await playwright.chromium.launch(**self._options)
+        # Whatever became of this worker meanwhile: the guard knows the browser by its mark.
+        self._living_guard()
+        new = {process.pid for process in marked(guard.mark)} & (_children() - before)
+        self._running.append(_Running(manager, browser, min(new, default=0)))
+        return browser
+
+    def _living_guard(self) -> Guard:
+        if self._guard is None:
+            raise NoBrowserError("the worker is stopping")
+        return self._guard
+
+    def count_context(self, browser: Browser) -> int:
+        """Contexts that the browser has had, this one included."""
+        for running in self._running:
+            if running.browser is browser:
+                running.contexts += 1
+                return running.contexts
+        return 0
+
+    async def sweep(self, current: Browser | None) -> dict[Browser, int]:
+        """Closes browsers that are neither `current` nor in use; bytes of each that is left."""
+        for running in list(self._running):
+            browser = running.browser
+            if browser is not current and not (browser.is_connected() and browser.contexts):
+                self._running.remove(running)
+                await running.close()
+        return {
+            running.browser: await asyncio.to_thread(tree_bytes, running.pid)
+            for running in list(self._running)
+            if running.pid
+        }
+
+    async def close(self) -> None:
+        """Asks the browsers to leave, and kills those that do not."""
+        guard, self._guard = self._guard, None
+        running, self._running = self._running, []
+        await asyncio.gather(*(one.close() for one in running))
+        if guard is not None:
+            await asyncio.to_thread(kill_marked, guard.mark)
+            guard.close()
+
+    async def kill(self) -> None:
+        """Ends all browsers at once; pages in use raise errors."""
+        for running in self._running:
+            with suppress(psutil.Error):
+                # Playwright's process itself lives on: it removes the profile.
+                for process in psutil.Process(running.pid).children():
+                    process.kill()
+
+
+class BrowserHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc] # has no types
+    """One page for each request, in a context of its own, as the request describes it."""
+
+    def __init__(self, crawler: Any) -> None:
+        super().__init__(crawler)
+        self._owner = crawler
+        self._limits = BrowserLimits()
+        self._stats: WorkerStats | None = None
+        self._keeper: asyncio.Task[None] | None = None
+
+    async def _launch(self) -> None:
+        await super()._launch()
+        spider = self._owner.spider
+        spider.browsers = self
+        self.abort_request = spider.gate.refuses
+        self._limits, self._stats = spider.job.browser, spider.stats
+        self._keeper = asyncio.create_task(self._keep())
+
+    async def _close(self) -> None:
+        # Contexts are not closed one by one: they end with their browsers, hung or not.
+        if self._keeper is not None:
+            self._keeper.cancel()
+        self.context_wrappers.clear()
+        if getattr(self, "browser_provider", None):
+            await self.browser_provider.close()
+        self._report(0)
+
+    def _report(self, size: int) -> None:
+        if self._stats is not None:
+            self._stats.browser_bytes = size
+
+    async def abandon(self) -> None:
+        """Ends all browsers now, whatever their pages are doing, and starts no other."""
+        await self.browser_provider.kill()
+        await self._close()
+
+    async def _maybe_launch_browser(self) -> None:
+        async with self.browser_launch_lock:
+            if not hasattr(self, "browser"):
+                browser = await self.browser_provider.launch_browser()
+                browser.on("disconnected", self._forget)
+                self.browser = browser
+                self.stats.inc_value("playwright/browser_count")
+
+    def _forget(self, browser: Browser) -> None:
+        """Takes no new pages to `browser`."""
+        if getattr(self, "browser", None) is browser:
+            del self.browser
+        for name, wrapper in list(self.context_wrappers.items()):
+            if wrapper.context.browser is browser and not browser.is_connected():
+                del self.context_wrappers[name]
+
+    async def _create_browser_context(self, *args: Any, **kwargs: Any) -> Any:
+        wrapper = await super()._create_browser_context(*args, **kwargs)
+        browser = wrapper.context.browser
+        if self.browser_provider.count_context(browser) >= self._limits.contexts:
+            self._forget(browser)
+        return wrapper
+
+    def _make_close_page_callback(self, context_name: str) -> Callable[[], None]:
+        """A page that crashes is closed as well: its place is given free once."""
+        wrapper = self.context_wrappers.get(context_name)
+
+        def release() -> None:
+            nonlocal wrapper
+            if wrapper is not None:
+                wrapper.semaphore.release()
+                wrapper = None
+
+        return release
+
+    async def _keep(self) -> None:
+        """Measures the browsers every few seconds, and lets the one that has grown run out."""
+        while True:
+            with suppress(psutil.Error):
+                current = getattr(self, "browser", None)
+                sizes = await self.browser_provider.sweep(current)
+                self._report(sum(sizes.values()))
+                if current is not None and sizes.get(current, 0) > self._limits.bytes:
+                    self._forget(current)
+            await asyncio.sleep(MEASURE_SECONDS)
+
+
+def _children() -> set[int]:
+    return {process.pid for process in psutil.Process().children()}
