@@ -4,6 +4,7 @@ Here the faults of `Faults` happen that concern either.
 """
 
 import asyncio
+from collections import deque
 from typing import Any
 
 from aiohttp import web
@@ -13,18 +14,26 @@ from crawler.playground.scene import scene
 from crawler.playground.server import Server
 from crawler.playground.world import Round
 
+MINUTE = 60.0
+
 
 def rate_limited(server: Server, request: web.Request) -> web.Response | None:
     """The refusal of a player who asks for games too fast."""
-    now, player = server.clock(), request[PLAYER]
+    now, player, faults = server.clock(), request[PLAYER], server.luck.faults
     left = server.wait_until.get(player, 0.0) - now
     if left > 0:
         server.log.early += 1
-        return error(429, "Rate limit reached", left)
-    if server.luck.strikes("rate_limit"):
-        server.wait_until[player] = now + server.luck.faults.retry_after
-        return error(429, "Rate limit reached", server.luck.faults.retry_after)
-    return None
+    else:
+        started = server.starts.setdefault(player, deque(maxlen=max(1, faults.games_per_minute)))
+        if faults.games_per_minute and len(started) == started.maxlen:
+            left = started[0] + MINUTE - now
+        if server.luck.strikes("rate_limit"):
+            left = faults.retry_after
+        if left <= 0:
+            started.append(now)
+            return None
+        server.wait_until[player] = now + left
+    return error(429, "Rate limit reached", left)
 
 
 def dealt(server: Server, game_id: str) -> web.Response:

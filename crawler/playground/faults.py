@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, fields
+from typing import Any
 
 from crawler.playground.world import uniform
 from shards.errors import UsageError
@@ -47,6 +48,8 @@ class Faults:
     slow_seconds: float = 3.0
     retry_after: float = 2.0
     """Seconds, of `rate_limit`; Retry-After says them rounded up."""
+    games_per_minute: int = 0
+    """More than these are refused to one player, in any 60 s; 0 is no limit."""
 
     def __post_init__(self) -> None:
         for name in SHARES:
@@ -82,7 +85,7 @@ class Luck:
 
 def parse_faults(words: list[str]) -> Faults:
     """Reads `NAME=SHARE` words. Raises UsageError for an unknown name or no share."""
-    shares: dict[str, float] = {}
+    shares: dict[str, Any] = {}
     for word in words:
         name, _, text = word.partition("=")
         if name not in SHARES:

@@ -5,6 +5,7 @@ import hashlib
 import json
 import threading
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -66,6 +67,8 @@ class Server:
     """Sessions that see a CAPTCHA, players that are banned."""
     wait_until: dict[str, float] = field(default_factory=dict)
     """By player: before this time no game is dealt."""
+    starts: dict[str, deque[float]] = field(default_factory=dict)
+    """By player: when the last games were dealt, as many as the limit needs to know."""
 
     @property
     def url(self) -> str:

@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -82,7 +82,7 @@ class World:
         self.config = config
         self.countries = _chosen_countries(config.countries)
         self.towns = {code: _chosen_towns(config, code) for code in self.countries}
-        self.places = _dealing_order(config, self.towns)
+        self.places = _dealing_order(config, self.countries)
 
     def round(self, number: int) -> Round:
         """The `number`-th round ever dealt, from 0. Places return when all have been dealt."""
@@ -131,24 +131,27 @@ def _chosen_countries(wish: int | tuple[str, ...]) -> tuple[str, ...]:
     return codes
 
 
-def _chosen_towns(config: WorldConfig, code: str) -> list[Place]:
+@cache
+def _chosen_towns(config: WorldConfig, code: str) -> tuple[Place, ...]:
     towns = sorted(listed_places()[code], key=lambda place: uniform(config.seed, "pick", place))
-    return towns[: config.places_per_country]
+    return tuple(towns[: config.places_per_country])
 
 
-def _dealing_order(config: WorldConfig, towns: Mapping[str, Sequence[Place]]) -> list[Place]:
+@cache
+def _dealing_order(config: WorldConfig, countries: tuple[str, ...]) -> tuple[Place, ...]:
     """Weighted sampling without replacement (Efraimidis and Spirakis, 2006): key -ln(u) / w.
 
     A country weighs the square root of its number of towns, so that rounds are skewed over
     countries, as the real game's are, without leaving any of them out.
     """
     ranked = []
-    for code, chosen in towns.items():
+    for code in countries:
+        chosen = _chosen_towns(config, code)
         weight = math.sqrt(len(listed_places()[code])) / len(chosen)
         for place in chosen:
             u = 1 - uniform(config.seed, "order", place)
             ranked.append((-math.log(u) / weight, place))
-    return [place for _, place in sorted(ranked, key=lambda item: (item[0], repr(item[1])))]
+    return tuple(place for _, place in sorted(ranked, key=lambda row: (row[0], repr(row[1]))))
 
 
 @cache

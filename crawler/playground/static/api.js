@@ -1,4 +1,5 @@
-// Asks the server's API; who is signed out by now goes to the login page and comes back.
+// Asks the server's API. Who is signed out by now goes to the login page and comes back; who is not
+// let in any more is told so by the page itself.
 export async function ask(path, body) {
   const options = body && { method: "POST", body: JSON.stringify(body) };
   const answer = await fetch(path, options);
@@ -6,6 +7,7 @@ export async function ask(path, body) {
     location.assign(`/login?next=${location.pathname}`);
     return new Promise(() => {});
   }
+  if (answer.status === 403) location.reload();
   const known = await answer.json();
   if (answer.ok) return known;
   const error = new Error(known.error);

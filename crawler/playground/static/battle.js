@@ -13,11 +13,21 @@ let match = null;
 let pictured = 0;
 let chosen = null;
 let watching = false;
+let asked = 0, shown = 0;
+
+// An answer that a later one has overtaken is out of date.
+async function refresh() {
+  const turn = (asked += 1);
+  const now = await ask(`/api/battles/${id}`);
+  if (turn < shown) return;
+  shown = turn;
+  show(now);
+}
 
 async function follow() {
   for (;;) {
     try {
-      show(await ask(`/api/battles/${id}`));
+      await refresh();
     } catch (error) {
       if (error.status === 404) return cover("Game not found.");
     }
@@ -83,7 +93,7 @@ function replace(parent, children) {
 function showOwnPart({ phase, you }) {
   const playing = you.role === "player" && you.in;
   find("#guess-map").hidden = !(phase === "round" && playing && you.guess === undefined);
-  const out = you.role === "player" && !you.in;
+  const out = you.role === "player" && !you.in && phase !== "over";
   find("#verdict").hidden = !(you.right || (out && !watching));
   find("#verdict p").textContent = you.right
     ? `Correct: ${you.guess}` : you.guess ? `Not ${you.guess}. You are out.` : "You are out.";
@@ -123,7 +133,7 @@ async function guess() {
   try {
     await ask(`/api/battles/${id}/guess`, { round: match.round, country: chosen });
   } finally {
-    show(await ask(`/api/battles/${id}`));
+    await refresh();
   }
 }
 
