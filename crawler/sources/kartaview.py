@@ -20,7 +20,7 @@ from crawler.sources.split import Cell, Splitting
 from crawler.web.errors import FetchError
 
 PAGE_ITEMS = 150
-RADIUS_KM, SMALLEST_RADIUS_KM = 0.05, 0.005
+RADIUS_KM, SMALLEST_RADIUS_KM = 0.05, 0.001
 OK, EMPTY, BAD_TOKEN, TIMED_OUT = 600, 601, 401, 408
 NO_TIME = "0000"
 EXTRA = ("gpsAccuracy", "projection", "qualityLevel", "cameraParameters", "sequenceIndex")
@@ -56,7 +56,7 @@ class KartaView(CellSource):
             found = await self._circle(box, get)
             if found is not None:
                 records |= {str(record.get("id")): record for record in found}
-            elif box.radius_km / 2 >= SMALLEST_RADIUS_KM:
+            elif box.radius_km > SMALLEST_RADIUS_KM:
                 boxes += grid(box, 2, 2)
             else:
                 whole = False

@@ -12,8 +12,19 @@ from crawler.budgets import Limit
 from crawler.reasons import FailReason
 from crawler.sources.licence import CC_BY_SA_4
 from crawler.sources.photo import Photo, read_each, read_json, utc_from_ms
-from crawler.sources.source import API, IMAGES, CellSource, Credentials, Found, Get, Terms
-from crawler.sources.split import Cell, Splitting, iso_ms
+from crawler.sources.source import (
+    API,
+    IMAGES,
+    CellSource,
+    Credentials,
+    Expansion,
+    Found,
+    Get,
+    Payload,
+    Query,
+    Terms,
+)
+from crawler.sources.split import Cell, Splitting, iso_ms, tasks_in
 from crawler.web.client import Answer
 from crawler.web.errors import FetchError
 from crawler.web.retry import status_reason
@@ -42,6 +53,14 @@ FIELDS = (
 EXTRA = ("camera_type", "make", "model", "altitude", "quality_score")
 
 
+REFUSED = Splitting(smallest=20, smallest_ms=0)
+"""How far a refused box is split: to 20 cm, but not in time, which does not help."""
+
+
+class TooDenseError(Exception):
+    """The API refuses a box for what stands in it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mapillary(CellSource):
     name: ClassVar[str] = "mapillary"
@@ -67,6 +86,15 @@ class Mapillary(CellSource):
     def credentials(self, key: str) -> Credentials:
         return Credentials(headers={"Authorization": f"OAuth {key}"})
 
+    async def expand(self, payload: Payload, query: Query, get: Get) -> Expansion:
+        try:
+            return await CellSource.expand(self, payload, query, get)
+        except TooDenseError:
+            cell = Cell.from_payload(payload)
+            parts = REFUSED.parts(cell)
+            capped = "" if parts else cell.box.text
+            return Expansion(children=tasks_in(parts, query.area), capped=capped)
+
     async def search(self, cell: Cell, get: Get) -> Found:
         params: dict[str, str | int] = {
             "bbox": cell.box.text,
@@ -81,7 +109,7 @@ class Mapillary(CellSource):
         answer = await get(f"{self.base_url}/images", params=params, expect=ERRORS)
         body = read_json_or_none(answer)
         if error_code(body) == TOO_MUCH_DATA:
-            return Found(whole=False)
+            raise TooDenseError
         records = checked(answer, body)["data"]
         photos, bad = read_each(records, self.read)
         return Found(photos=photos, bad=bad, whole=len(records) < self.search_limit)
