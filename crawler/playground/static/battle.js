@@ -63,15 +63,18 @@ async function begin({ round, phase }) {
 }
 
 function showPlayers({ players }) {
-  const row = (words) => ({ id: user, name, state }) => {
-    const item = document.createElement("li");
+  const row = (tag, words) => ({ id: user, name, state }) => {
+    const item = document.createElement("li"), who = document.createElement(tag);
+    const word = document.createElement("span");
     item.className = state;
-    item.innerHTML = `<a href="/user/${user}"></a><span>${words[state]}</span>`;
-    item.firstChild.textContent = name;
+    who.textContent = name;
+    if (tag === "a") who.href = `/user/${user}`;
+    word.textContent = words[state];
+    item.append(who, word);
     return item;
   };
-  replace(find("#players"), players.map(row(IN_PLAY)));
-  replace(find("#standings ul"), players.map(row(AT_THE_END)));
+  replace(find("#players"), players.map(row("a", IN_PLAY)));
+  replace(find("#standings ul"), players.map(row("b", AT_THE_END)));
 }
 
 function showWrongGuesses(made) {
