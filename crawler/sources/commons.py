@@ -23,6 +23,9 @@ from crawler.web.client import Answer
 from crawler.web.errors import FetchError
 
 SEARCH_LIMIT, WINDOW = 500, 10_000
+FULL = 0.9
+"""Files that were deleted stay in the search index for a while and are left out after the limit, so
+an answer that is nearly full may hide more."""
 WIDTH = 1280
 """Of the pictures in pixels: one of the widths that Wikimedia keeps ready."""
 MAX_LAG_SECONDS = 5
@@ -68,9 +71,8 @@ class Commons(CellSource):
             **region(cell.box),
         }
         splittable = bool(self.splitting.parts(cell))
-        pages, whole = await self._pages(
-            params, get, most=self.search_limit, part_is_fine=splittable
-        )
+        most = math.ceil(FULL * self.search_limit)
+        pages, whole = await self._pages(params, get, most=most, part_is_fine=splittable)
         if not whole:
             if splittable:
                 return Found(whole=False)

@@ -32,6 +32,9 @@ from crawler.web.retry import status_reason
 ENTITIES = "entities"
 """The budget of requests for single pictures."""
 SEARCH_LIMIT = 2000
+FULL = 0.9
+"""The Graph API hides what may not be seen after it has counted, so an answer that is nearly full
+may hide more."""
 ERRORS = (400, 401, 403, 404, 429, 500, 503)
 """Statuses that come with the Graph API's own account of what is wrong."""
 TOO_MUCH_DATA, TOKEN_REFUSED = 1, 190
@@ -112,7 +115,7 @@ class Mapillary(CellSource):
             raise TooDenseError
         records = checked(answer, body)["data"]
         photos, bad = read_each(records, self.read)
-        return Found(photos=photos, bad=bad, whole=len(records) < self.search_limit)
+        return Found(photos=photos, bad=bad, whole=len(records) < FULL * self.search_limit)
 
     async def again(self, photo: Photo, get: Get) -> Photo | None:
         url = f"{self.base_url}/{photo.id}"

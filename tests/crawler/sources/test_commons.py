@@ -61,6 +61,14 @@ def test_lag_busy_servers_and_searches_cut_short_lose_nothing(tmp_path: Path) ->
     assert all(request.query["maxlag"] == "5" for request in server.requests("/w/api.php"))
 
 
+def test_deleted_files_that_the_index_still_counts_hide_no_others(tmp_path: Path) -> None:
+    files = service.files(8, BOX, 600, stack=150)
+    deleted = frozenset(file.pageid for file in files[::25])
+    server = service.Commons(files=files, limit=100, deleted=deleted)
+    outcome = crawl(server, tmp_path, Query(area=AREA))
+    assert set(outcome.photos) == ids(files) - {str(pageid) for pageid in deleted}
+
+
 def test_beyond_the_window_of_the_search_a_point_is_reported(tmp_path: Path) -> None:
     files = [
         replace(file, coordinates=file.coordinates[:1])

@@ -63,6 +63,14 @@ def test_boxes_that_are_refused_as_too_dense_are_split_and_errors_lose_nothing(
     assert not outcome.capped
 
 
+def test_what_the_service_hides_after_its_limit_does_not_hide_the_rest(tmp_path: Path) -> None:
+    images = service.images(8, BOX, 900, stack=150)
+    hidden = frozenset(image.id for image in images[::25])
+    server = service.Mapillary(images=images, limit=100, hidden=hidden)
+    outcome = crawl(server, tmp_path, Query(area=AREA))
+    assert set(outcome.photos) == {image.id for image in images} - hidden
+
+
 def test_a_point_that_is_always_too_dense_is_reported(tmp_path: Path) -> None:
     images = service.images(3, BOX, 60, stack=50)
     server = service.Mapillary(images=images, limit=100, too_dense=40)

@@ -99,6 +99,8 @@ class Commons(Service):
     files: Sequence[File] = ()
     limit: int = LIMIT
     """The most that one geosearch shows."""
+    deleted: frozenset[int] = frozenset()
+    """Page ids that the search index still has: they count for the limit and are not shown."""
     slice: int = SLICE
     window: int = WINDOW
     timeouts: int = 0
@@ -179,6 +181,7 @@ class _Handlers:
             found, after = self._search(query)
         else:
             raise _Refused("badvalue", "Unrecognized value for parameter generator")
+        found = [file for file in found if file.pageid not in self.service.deleted]
         body = _Properties(self.service, query).add_to(found)
         if "continue" in body:
             body["continue"] = _generator_part(query) | body["continue"]

@@ -76,6 +76,8 @@ class Mapillary(Service):
     """The most that one search shows."""
     too_dense: int | None = None
     """A box that holds more than this is refused."""
+    hidden: frozenset[str] = frozenset()
+    """Ids that count for the limit and are not shown, as of pictures that were taken back."""
     links_last: int | None = None
     """How many pictures are given out until all links so far have expired."""
     epoch: int = 0
@@ -151,6 +153,7 @@ class _Handlers:
         ]
         found.sort(key=lambda image: order_hash(len(found), image.id))
         shown = found[: min(limit, self.service.limit)]
+        shown = [image for image in shown if image.id not in self.service.hidden]
         return web.json_response({"data": [self._fields(image, request) for image in shown]})
 
     async def entities(self, request: web.Request) -> web.StreamResponse:
