@@ -31,6 +31,16 @@ class Box(NamedTuple):
     east: int
     north: int
 
+    @classmethod
+    def around(cls, west: float, south: float, east: float, north: float) -> Self:
+        """The smallest box that holds one in degrees, within the world."""
+        return cls(
+            max(math.floor(west * DEGREE), -180 * DEGREE),
+            max(math.floor(south * DEGREE), -90 * DEGREE),
+            min(math.ceil(east * DEGREE), 180 * DEGREE),
+            min(math.ceil(north * DEGREE), 90 * DEGREE),
+        )
+
     @property
     def degrees(self) -> tuple[float, float, float, float]:
         """(west, south, east, north); each is the double nearest to its decimal text."""
@@ -102,7 +112,9 @@ class Area:
         parts, _ = _country_parts(code)
         if not len(parts):
             raise UsageError(f"--country {code}: the region table has no polygon of it; use --bbox")
-        return cls((_box_around(parts),), code)
+        import shapely
+
+        return cls((Box.around(*shapely.total_bounds(parts)),), code)
 
     def contains(self, points: Sequence[tuple[float, float]]) -> list[bool]:
         """For each (lat, lon) in degrees whether it lies inside or on the border."""
@@ -157,18 +169,6 @@ def decimal_degrees(units: int) -> str:
 
 def _overlap(a: Box, b: Box) -> bool:
     return a.west <= b.east and b.west <= a.east and a.south <= b.north and b.south <= a.north
-
-
-def _box_around(parts: "NDArray[np.object_]") -> Box:
-    import shapely
-
-    west, south, east, north = shapely.total_bounds(parts)
-    return Box(
-        max(math.floor(west * DEGREE), WORLD.west),
-        max(math.floor(south * DEGREE), WORLD.south),
-        min(math.ceil(east * DEGREE), WORLD.east),
-        min(math.ceil(north * DEGREE), WORLD.north),
-    )
 
 
 @cache

@@ -100,11 +100,7 @@ class Photo(BaseModel):
     @property
     def moment(self) -> datetime | None:
         """When it was taken, in UTC; a time without a zone counts as UTC, to within a day."""
-        try:
-            moment = datetime.fromisoformat(self.captured_at)
-        except ValueError:
-            return None
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        return parse_moment(self.captured_at)
 
     def key(self, source: str) -> str:
         """The capture's key: the same photograph has the same one for ever."""
@@ -182,6 +178,15 @@ def read_json(body: bytes) -> Any:
         return json.loads(body, parse_float=Decimal)
     except RecursionError:
         raise ValueError("JSON nested too deeply") from None
+
+
+def parse_moment(text: str) -> datetime | None:
+    """ISO 8601 as a time in UTC, which it counts as when it names no zone; None for others."""
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (OverflowError, ValueError):
+        return None
 
 
 def utc_from_ms(milliseconds: float) -> str:

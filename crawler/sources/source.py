@@ -8,17 +8,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 from urllib.parse import urlsplit
 
+from crawler.budgets import Limit
 from crawler.frontier import NewTask
 from crawler.sources.area import Area
 from crawler.sources.photo import BadRecord, Photo
 from crawler.sources.split import Cell, Splitting, root_cells, tasks_in
-
-if TYPE_CHECKING:
-    from crawler.budgets import Limit
-    from crawler.web.client import Answer
+from crawler.web.client import Answer
 
 Payload = Mapping[str, Any]
 """What a task says is to be fetched: the JSON object of `NewTask.payload`."""
@@ -66,7 +64,9 @@ class Expansion:
     """Tasks that this one led to: the parts of a cell, the next page, the items of a sequence."""
     bad: Sequence[BadRecord] = ()
     deleted: Sequence[str] = ()
-    """Ids of photographs that the source says are deleted."""
+    """Ids of photographs that the source has no more."""
+    deleted_groups: Sequence[str] = ()
+    """Ids of sequences that are deleted with all their photographs."""
     capped: str = ""
     """Set when the answer was full and nothing can be split any more: what was searched."""
 
@@ -108,11 +108,10 @@ class Get(Protocol):
         url: str,
         *,
         params: Mapping[str, str | int | float] | None = None,
-        json: Any = None,
         budget: str = API,
         expect: Collection[int] = (),
-    ) -> "Answer":
-        """GET, or POST when `json` is given. Raises FetchError when no good answer came.
+    ) -> Answer:
+        """A GET in its turn. Raises FetchError when no good answer came.
 
         expect: statuses besides 2xx that are an answer to read: an error in the API's own words.
         """
@@ -130,7 +129,7 @@ class Source(ABC):
     """With a `key_variable`: whether the source gives nothing without the key."""
     base_url: str
     """Where the API is; another one for a mirror or a test server."""
-    limits: "Mapping[str, tuple[Limit, ...]]"
+    limits: Mapping[str, tuple[Limit, ...]]
     """By budget: at least `API` and `IMAGES`."""
 
     @abstractmethod
@@ -144,6 +143,10 @@ class Source(ABC):
     async def again(self, photo: Photo, get: Get) -> Photo | None:  # noqa: ARG002
         """The record once more, when the URL of its picture expired; None when that is no use."""
         return None
+
+    def checks(self, captured: Mapping[str, Iterable[str]]) -> Iterable[NewTask]:  # noqa: ARG002
+        """Tasks that find out which captured photographs are deleted: ids by group."""
+        return ()
 
     def credentials(self, key: str) -> Credentials:  # noqa: ARG002
         return Credentials()
