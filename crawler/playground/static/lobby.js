@@ -32,5 +32,6 @@ find("understood").onclick = () => find("notice").close();
 find("notice").onclose = () => only("matches");
 find("unranked").onclick = () => { find("countries").hidden = false; };
 find("countries").onclick = () => play(find("countries"), "/api/battles", "/battle-royale");
+for (const id of ["classic", "multiplayer"]) find(id).disabled = false;
 listGames(PAST_GAMES);
 addEventListener("pageshow", (event) => { if (event.persisted) listGames(PAST_GAMES); });
