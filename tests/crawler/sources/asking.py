@@ -3,18 +3,18 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 from crawler.budgets import Limit, SqliteBudgets
 from crawler.reasons import FailReason
+from crawler.sources.ask import Asker
 from crawler.sources.photo import BadRecord, Photo
-from crawler.sources.source import API, Get, Query, Source
-from crawler.web.client import Answer, ClientRules, PoliteClient
+from crawler.sources.source import Get, Query, Source
+from crawler.web.client import ClientRules, PoliteClient
 from crawler.web.errors import FetchError
 from crawler.web.identity import user_agent
 
@@ -36,24 +36,6 @@ class Outcome:
 @asynccontextmanager
 async def asking(source: Source, folder: Path, key: str = "") -> AsyncIterator[Get]:
     """What `Source.expand` asks with. Waits of the client take no time."""
-    credentials = source.credentials(key)
-
-    async def get(
-        url: str,
-        *,
-        params: Mapping[str, Any] | None = None,
-        budget: str = API,
-        expect: Collection[int] = (),
-    ) -> Answer:
-        assert source.is_own_host(url)
-        return await web.get(
-            f"{url}?{urlencode({**(params or {}), **credentials.params})}",
-            headers=credentials.headers,
-            budget=f"{source.name}.{budget}",
-            limits=source.limits[budget],
-            api=True,
-            expect=expect,
-        )
 
     async def at_once(_seconds: float) -> None:
         await asyncio.sleep(0)
@@ -65,7 +47,7 @@ async def asking(source: Source, folder: Path, key: str = "") -> AsyncIterator[G
             rules=ClientRules(allow_private=True),
             sleep=at_once,
         ) as web:
-            yield get
+            yield Asker(web, source, key)
 
 
 async def enumerate_all(source: Source, query: Query, get: Get) -> Outcome:

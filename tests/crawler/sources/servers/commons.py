@@ -242,7 +242,7 @@ class _Properties:
     def __init__(self, service: Commons, query: Any) -> None:
         self.service = service
         self.query = query
-        self.names = query.get("prop", "").split("|")
+        self.names = [name for name in query.get("prop", "").split("|") if name]
         self.done = {name for name in query.get("continue", "||").split("||")[1].split("|") if name}
 
     def add_to(self, found: Sequence[File]) -> dict[str, Any]:
