@@ -48,6 +48,11 @@ class _Running:
     """Of Playwright's process, the root of the tree."""
     contexts: int = 0
 
+    def lives(self) -> bool:
+        with suppress(psutil.Error):
+            return not self.pid or psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE
+        return False
+
     async def close(self) -> None:
         with suppress(Exception):
             async with asyncio.timeout(CLOSE_SECONDS):
@@ -78,8 +83,9 @@ class Browsers:
             browser = await playwright.chromium.launch(**self._options)
         # Whatever became of this worker meanwhile: the guard knows the browser by its mark.
         self._living_guard()
-        new = {process.pid for process in marked(guard.mark)} & (_children() - before)
-        self._running.append(_Running(manager, browser, min(new, default=0)))
+        new = _children() - before
+        ours = new & {process.pid for process in marked(guard.mark)}
+        self._running.append(_Running(manager, browser, min(ours or new, default=0)))
         return browser
 
     def _living_guard(self) -> Guard:
@@ -95,11 +101,17 @@ class Browsers:
                 return running.contexts
         return 0
 
+    def lives(self, browser: Browser) -> bool:
+        """Whether the browser and Playwright's process, whose death it is not told, still run."""
+        return browser.is_connected() and any(
+            running.browser is browser and running.lives() for running in self._running
+        )
+
     async def sweep(self, current: Browser | None) -> dict[Browser, int]:
         """Closes browsers that are neither `current` nor in use; bytes of each that is left."""
         for running in list(self._running):
             browser = running.browser
-            if browser is not current and not (browser.is_connected() and browser.contexts):
+            if not (self.lives(browser) and (browser is current or browser.contexts)):
                 self._running.remove(running)
                 await running.close()
         return {
@@ -164,6 +176,9 @@ class BrowserHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc] # h
 
     async def _maybe_launch_browser(self) -> None:
         async with self.browser_launch_lock:
+            current = getattr(self, "browser", None)
+            if current is not None and not self.browser_provider.lives(current):
+                self._forget(current)
             if not hasattr(self, "browser"):
                 browser = await self.browser_provider.launch_browser()
                 browser.on("disconnected", self._forget)
@@ -175,7 +190,7 @@ class BrowserHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc] # h
         if getattr(self, "browser", None) is browser:
             del self.browser
         for name, wrapper in list(self.context_wrappers.items()):
-            if wrapper.context.browser is browser and not browser.is_connected():
+            if wrapper.context.browser is browser and not self.browser_provider.lives(browser):
                 del self.context_wrappers[name]
 
     async def _create_browser_context(self, *args: Any, **kwargs: Any) -> Any:

@@ -103,6 +103,8 @@ class GameSpider(scrapy.Spider):
         self._room = DiskRoom(free_bytes_of(job.directory))
         self._patience = 0.0
         self._state: Any = read_session(job.session)
+        self._met = self._state is not None
+        """Some page has been through login and consent, or needed none."""
 
     async def start(self) -> AsyncIterator[scrapy.Request]:
         """Leases as many games as there are pages, until no task of any worker is left."""
@@ -129,7 +131,9 @@ class GameSpider(scrapy.Spider):
                 self._patience = LONGEST_WAIT
 
     def _must_wait(self) -> bool:
-        """A full disk, or a site that asked for a pause: no other game is begun."""
+        """A full disk, a site that asked for a pause, or a first page that still signs in."""
+        if self._leases and not self._met:
+            return True
         wait = self._room.low or self.gate.blocked_for(self.job.site.lobby_url()) > 0
         idle = wait and not self._leases
         self.stats.state = WorkerState.WAITING if idle else WorkerState.WORKING
@@ -180,7 +184,10 @@ class GameSpider(scrapy.Spider):
 
     async def _attach(self, page: Page, request: scrapy.Request) -> None:
         self._drivers[page] = PageDriver(page, self.job.site)
-        self._visits[request.meta["task"].id] = await self.gate.attach(page)
+        visit = await self.gate.attach(page)
+        self._visits[request.meta["task"].id] = visit
+        # At once, so that a browser that dies a moment later takes no login with it.
+        page.on("domcontentloaded", lambda page: visit.run(self._save_session(page)))
 
     async def play_game(self, response: Any) -> None:
         task: Task = response.meta["task"]
@@ -199,7 +206,7 @@ class GameSpider(scrapy.Spider):
         driver = self._drivers[page]
         browser = page.context.browser
         version = f"chromium {browser.version}" if browser else ""
-        outcome = await mode_of(task.id).run(
+        return await mode_of(task.id).run(
             driver,
             SystemClock(),
             GameSink(self.job.site, self.spool, self.frontier, owner_of(task), version),
@@ -212,9 +219,6 @@ class GameSpider(scrapy.Spider):
                 room=self._room,
             ),
         )
-        if driver.cookies_changed and outcome.reason is None:
-            await self._save_session(page)
-        return outcome
 
     async def not_opened(self, failure: Any) -> None:
         task: Task = failure.request.meta["task"]
@@ -225,6 +229,7 @@ class GameSpider(scrapy.Spider):
 
     def _settle(self, task: Task, outcome: Outcome) -> None:
         """Tells the frontier how the lease ended, and gives the page's slot free."""
+        self._met = True
         self._leases.discard(task.id)
         self._slots.release()
         outcome = self._judged(task, outcome)
@@ -269,6 +274,7 @@ class GameSpider(scrapy.Spider):
 
     async def _retire(self, page: Page) -> None:
         """Page first, then its context: the other way round hangs now and then."""
+        await self._save_session(page)
         self._drivers.pop(page, None)
         self.gate.detach(page)
         with suppress(Exception):
@@ -277,8 +283,17 @@ class GameSpider(scrapy.Spider):
                 await page.context.close()
 
     async def _save_session(self, page: Page) -> None:
-        async with asyncio.timeout(CLOSE_SECONDS):
-            self._state = await page.context.storage_state()
+        """Keeps what a login or a consent changed, unless the page is gone."""
+        driver = self._drivers.get(page)
+        if driver is None or not driver.cookies_changed or page.is_closed():
+            return
+        driver.cookies_changed = False
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                self._state = await page.context.storage_state()
+        except (PlaywrightError, TimeoutError):
+            return
+        self._met = True
         write_session(self.job.session, self._state)
 
 
