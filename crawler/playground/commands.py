@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from crawler.playground.world import WorldConfig
 
 SERVED_BAD_SHARE = 0.08
+SERVING, TESTING, EXPORT = "Serving", "Tests of a crawler", "Export"
 
 
 def register(app: typer.Typer) -> None:
@@ -23,26 +24,49 @@ def register(app: typer.Typer) -> None:
 
 
 def playground(
-    port: int = typer.Option(8000, help="Where to listen on 127.0.0.1; 0 takes a free port."),
     seed: int = typer.Option(0, help="Another seed, another world."),
     countries: str = typer.Option("40", help="How many countries, or which: SE,JP,BR."),
     bad_share: float | None = typer.Option(
-        None, help="Share of bad rounds, 0 to 1.  [default: 0.08 when serving, 0 in an export]"
+        None, help="Share of bad rounds, 0 to 1; 0.08 if not given, 0 in an export."
     ),
-    state: Path | None = typer.Option(None, help="File that keeps games over a restart."),
-    past: int = typer.Option(0, help="Finished games to have played before."),
-    round_seconds: float = typer.Option(20, help="How long a round of a match takes."),
-    fault: list[str] = typer.Option([], help="NAME=SHARE: what goes wrong, 0 to 1; repeatable."),
-    disallow: list[str] = typer.Option([], help="Path that robots.txt forbids; repeatable."),
-    crawl_delay: float = typer.Option(0, help="Seconds that robots.txt asks for."),
-    export: int | None = typer.Option(None, help="Draw this many labelled pictures, and end."),
-    out: Path | None = typer.Option(None, help="Folder for the export."),
-    width: int = typer.Option(640, help="Width of an exported picture."),
-    height: int = typer.Option(360, help="Height of an exported picture."),
-    sheet: Path | None = typer.Option(None, help="Also write a contact sheet: a JPEG file."),
-    as_json: bool = typer.Option(False, "--json", help="The export's summary as JSON."),
+    port: int = typer.Option(
+        8000, help="Where to listen on 127.0.0.1; 0 takes a free port.", rich_help_panel=SERVING
+    ),
+    state: Path | None = typer.Option(
+        None, help="File that keeps games over a restart.", rich_help_panel=SERVING
+    ),
+    round_seconds: float = typer.Option(
+        20, help="How long a round of a match takes.", rich_help_panel=SERVING
+    ),
+    past: int = typer.Option(
+        0, help="Finished games that were played before.", rich_help_panel=TESTING
+    ),
+    fault: list[str] = typer.Option(
+        [], help="NAME=SHARE goes wrong; repeatable. A wrong NAME lists all.", rich_help_panel=TESTING
+    ),
+    disallow: list[str] = typer.Option(
+        [], help="Path that robots.txt forbids; repeatable.", rich_help_panel=TESTING
+    ),
+    crawl_delay: float = typer.Option(
+        0, help="Seconds that robots.txt asks for.", rich_help_panel=TESTING
+    ),
+    export: int | None = typer.Option(
+        None, help="Draw this many labelled pictures, and end.", rich_help_panel=EXPORT
+    ),
+    out: Path | None = typer.Option(None, help="Folder for them.", rich_help_panel=EXPORT),
+    width: int = typer.Option(640, help="Width of a picture.", rich_help_panel=EXPORT),
+    height: int = typer.Option(360, help="Height of a picture.", rich_help_panel=EXPORT),
+    sheet: Path | None = typer.Option(
+        None, help="Also write a contact sheet: a JPEG file.", rich_help_panel=EXPORT
+    ),
+    as_json: bool = typer.Option(
+        False, "--json", help="The export's summary as JSON.", rich_help_panel=EXPORT
+    ),
 ) -> None:
-    """Serves a geography game on this machine, or draws labelled pictures of its world."""
+    """Serves a geography game on this machine, or draws labelled pictures of its world.
+
+    Any e-mail address and any password sign in.
+    """
     if export is None:
         if out is not None or sheet is not None:
             raise UsageError("--out and --sheet belong to --export N")
@@ -52,6 +76,8 @@ def playground(
         return
     if out is None:
         raise UsageError("--export needs --out DIR")
+    if fault or past or disallow or crawl_delay:
+        raise UsageError("--past, --fault, --disallow and --crawl-delay are for serving only")
     from crawler.playground.export import export as draw_pictures
     from crawler.playground.sheet import write_sheet
 
@@ -94,6 +120,8 @@ async def _serve(config: "WorldConfig", past: int, options: "Options") -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    if past < 0:
+        raise UsageError(f"--past {past}: give 0 or more")
     async with serve(config, **options) as server:
         server.add_past_games(max(0, past - server.finished_games()))
         print_line(f"playground: {server.url}  (Ctrl-C ends it)")

@@ -2,10 +2,13 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 
@@ -29,6 +32,11 @@ def run(*words: str) -> int:
         ["--countries", "-3"],
         ["--bad-share", "2"],
         ["--port", "70000"],
+        ["--fault", "rain=0.5"],
+        ["--fault", "crash=often"],
+        ["--round-seconds", "0"],
+        ["--past", "-1"],
+        ["--export", "2", "--out", "x", "--fault", "crash=1"],
     ],
 )
 def test_wrong_usage_is_one_line(
@@ -70,9 +78,17 @@ def test_an_export_ends_with_a_summary(capsys: pytest.CaptureFixture[str], tmp_p
 
 def test_ctrl_c_ends_the_server_cleanly() -> None:
     command = [sys.executable, "-c", "from lostfound import main; main()", "playground"]
-    with subprocess.Popen([*command, "--port", "0"], stderr=subprocess.PIPE, text=True) as process:
+    command += ["--port", "0", "--past", "3", "--disallow", "/user/", "--fault", "server_error=1"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
-        assert "http://127.0.0.1:" in process.stderr.readline()
+        found = re.search(r"http://127\.0\.0\.1:\d+", process.stderr.readline())
+        assert found
+        with urlopen(f"{found[0]}/healthz") as answer:
+            assert json.load(answer)["games"] == 3
+        with urlopen(f"{found[0]}/robots.txt") as answer:
+            assert b"Disallow: /user/" in answer.read()
+        with pytest.raises(HTTPError):
+            urlopen(found[0])
         os.kill(process.pid, signal.SIGINT)
         assert process.wait(timeout=20) == 0
         assert process.stderr.read() == ""

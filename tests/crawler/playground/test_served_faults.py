@@ -194,11 +194,14 @@ def test_a_captcha_stands_for_the_session_and_a_ban_for_the_player() -> None:
 )
 def test_every_visitor_is_told_when_the_banner_comes(faults: Faults, plan: tuple[str, str]) -> None:
     async def visit() -> None:
-        async with serve(CONFIG, faults=faults) as server, ClientSession(server.url) as client:
-            async with client.get("/login") as answer:
-                value = answer.cookies["consent_plan"].value
-                assert value.startswith(f"{plan[0]}-")
-                assert value.endswith(f"-{plan[1]}")
+        async with (
+            serve(CONFIG, faults=faults) as server,
+            ClientSession(server.url) as client,
+            client.get("/login") as answer,
+        ):
+            value = answer.cookies["consent_plan"].value
+            assert value.startswith(f"{plan[0]}-")
+            assert value.endswith(f"-{plan[1]}")
 
     asyncio.run(asyncio.wait_for(visit(), 30))
 
