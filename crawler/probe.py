@@ -14,6 +14,7 @@ BLANK_VARIANCE = 60.0
 REDUCTION = 8
 MAX_PIXELS = 100_000_000
 SEEN = 100_000
+PIECE = 4096
 MAX_PLACES = 1_000
 OTHER_PLACE = "other"
 CELL_DEGREES = 10
@@ -39,7 +40,7 @@ class Probe:
         if place:
             known = place in quality.places or len(quality.places) < MAX_PLACES
             quality.places[place if known else OTHER_PLACE] += 1
-        quality.repeated += self._repeats(hashlib.sha256(image).digest()[:8])
+        quality.repeated += self._repeats(fingerprint(image))
         if quality.captures % self._every == 0:
             quality.looked_at += 1
             quality.blank += is_blank(image)
@@ -53,6 +54,16 @@ class Probe:
         if len(self._order) > SEEN:
             self._seen.remove(self._order.popleft())
         return False
+
+
+def fingerprint(image: bytes) -> bytes:
+    """Equal for equal bytes. Of three pieces and the length, which tells photographs apart.
+
+    A hash of all bytes would cost a fast download a tenth of its time.
+    """
+    middle = len(image) // 2
+    pieces = (image[:PIECE], image[middle : middle + PIECE], image[-PIECE:])
+    return hashlib.sha256(b"".join(pieces) + len(image).to_bytes(8, "big")).digest()[:8]
 
 
 def parse_position(lat: str, lon: str) -> tuple[float, float] | None:

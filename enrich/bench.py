@@ -74,7 +74,7 @@ def _photographs(layout: DatasetLayout, count: int) -> tuple[Path, list[Path]]:
     files = []
     with SegmentWriter(layout.raw_source("bench"), "bench-000000") as writer:
         for number in range(count):
-            data = _photograph(number)
+            data = photograph(number)
             files.append(folder / f"{number}.jpg")
             files[-1].write_bytes(data)
             key = f"bench-{number}"
@@ -83,7 +83,7 @@ def _photographs(layout: DatasetLayout, count: int) -> tuple[Path, list[Path]]:
         return writer.seal(), files
 
 
-def _photograph(seed: int) -> bytes:
+def photograph(seed: int) -> bytes:
     """Noise at several scales, which compresses about as well as a street scene."""
     random = np.random.default_rng(seed)
     pixels = np.zeros((HEIGHT, WIDTH, 3), np.float32)

@@ -31,7 +31,7 @@ IDLE_SECONDS = 1.0
 """Until the frontier is asked again while other workers have the last tasks."""
 HANDS = 4
 """Pictures under way or waiting for their commit, for each connection: bounds the memory."""
-PROBED = 50
+PROBED = 100
 """Every so many pictures one is decoded, to see whether it is blank."""
 Result = TypeVar("Result")
 
