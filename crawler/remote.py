@@ -1,0 +1,263 @@
+"""A folder behind an address: s3://, gs://, abfs://, or whatever else fsspec knows.
+
+Credentials come from the environment alone, as each storage's own tools take them: AWS_* and
+AWS_ENDPOINT_URL for S3 and what speaks its protocol. A file appears there whole or not at all.
+"""
+
+import hashlib
+import os
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from shards.atomic import TEMPORARY_PREFIX, atomic_path
+from shards.errors import UsageError, WorkError
+
+ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL"
+PART_BYTES = 10 << 20
+"""Arrow's own parts of an upload; their digests give the ETag."""
+SERVICE_ATTEMPTS = 4
+"""Of one request, inside the storage's own client."""
+ATTEMPTS = 4
+PAUSE_SECONDS = 1.0
+CONNECT_SECONDS = 10.0
+REQUEST_SECONDS = 60.0
+_REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
+_OBJECT_STORES = ("s3", "gs", "gcs", "abfs", "abfss")
+_FOR_GOOD = re.compile(
+    r"ACCESS_DENIED|INVALID_ACCESS_KEY|INVALID_CLIENT_TOKEN|SIGNATURE|NO_SUCH_BUCKET"
+    r"|HTTP status 40[13]|credentials|PermissionDenied",
+    re.IGNORECASE,
+)
+
+_Answer = TypeVar("_Answer")
+
+
+def is_address(out: str) -> bool:
+    """Whether `--out` is an address and not a directory of this machine."""
+    return "://" in out
+
+
+class Remote:
+    """Whole files under one address. Every failure is a WorkError of one line that names it."""
+
+    def __init__(
+        self, url: str, files: Any, path: str, *, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        """`files` is a `pyarrow.fs.FileSystem`, and `path` the folder's path in it."""
+        self.url = url
+        self._files = files
+        self._path = path
+        self._sleep = sleep
+        self._atomic = urlsplit(url).scheme in _OBJECT_STORES
+
+    def sizes(self, folder: str) -> dict[str, int]:
+        """Bytes by name of every file below `folder`, which need not exist."""
+        from pyarrow.fs import FileSelector, FileType
+
+        root = self._full(folder)
+        selector = FileSelector(root, recursive=True, allow_not_found=True)
+        found = self._try(folder, lambda: self._files.get_file_info(selector))
+        return {
+            info.path.strip("/").removeprefix(root).strip("/"): info.size
+            for info in found
+            if info.type is FileType.File and not info.base_name.startswith(TEMPORARY_PREFIX)
+        }
+
+    def put(self, local: Path, name: str) -> None:
+        """Uploads a file, and returns once what is there has been compared with it."""
+        self._try(name, lambda: self._put(local, name))
+        if not self.holds(local, name):
+            raise WorkError(
+                f"{self.url}/{name}: not what was sent from {local}; it stays there:"
+                " run it again, and check the storage if this comes back"
+            )
+
+    def write(self, data: bytes, name: str) -> None:
+        """Like `put`, for bytes; one that is there is replaced. Needs no room on the disk."""
+        self._try(name, lambda: self._appear(name, lambda path: self._write(data, path)))
+        if self.read(name) != data:
+            raise WorkError(f"{self.url}/{name}: not what was sent; run it again")
+
+    def holds(self, local: Path, name: str) -> bool:
+        """Whether `name` has the bytes of `local`: by size, then by ETag or else by reading it."""
+        size = self._size(name)
+        if size != local.stat().st_size:
+            return False
+        return self._try(name, lambda: self._etag(name) in _etags(local)) or self._try(
+            name, lambda: self._digest(name) == _digest(local)
+        )
+
+    def exists(self, name: str) -> bool:
+        return self._size(name) is not None
+
+    def read(self, name: str) -> bytes:
+        return self._try(name, lambda: self._read(name))
+
+    def fetch(self, name: str, local: Path) -> None:
+        """Downloads a file; it appears under `local` whole."""
+        from pyarrow.fs import LocalFileSystem, copy_files
+
+        with atomic_path(local) as temporary:
+            self._try(
+                name,
+                lambda: copy_files(
+                    self._full(name), str(temporary), self._files, LocalFileSystem()
+                ),
+            )
+
+    def _full(self, name: str) -> str:
+        return f"{self._path}/{name}" if name else self._path
+
+    def _put(self, local: Path, name: str) -> None:
+        """One call into C++, so that Ctrl-C cannot leave the first half as the whole."""
+        from pyarrow.fs import LocalFileSystem, copy_files
+
+        def copy(path: str) -> None:
+            copy_files(str(local), path, LocalFileSystem(), self._files, chunk_size=PART_BYTES)
+
+        self._appear(name, copy)
+
+    def _write(self, data: bytes, path: str) -> None:
+        with self._files.open_output_stream(path) as stream:
+            stream.write(data)
+
+    def _appear(self, name: str, write: Callable[[str], None]) -> None:
+        """Object stores show a file when it is whole; elsewhere a rename does that."""
+        final = self._full(name)
+        if self._atomic:
+            write(final)
+            return
+        folder, _, file = final.rpartition("/")
+        temporary = f"{folder}/{TEMPORARY_PREFIX}{secrets.token_hex(4)}-{file}"
+        self._files.create_dir(folder, recursive=True)
+        try:
+            write(temporary)
+            self._files.move(temporary, final)
+        except BaseException:
+            with suppress(OSError):
+                self._files.delete_file(temporary)
+            raise
+
+    def _size(self, name: str) -> int | None:
+        from pyarrow.fs import FileType
+
+        info = self._try(name, lambda: self._files.get_file_info(self._full(name)))
+        return info.size if info.type is FileType.File else None
+
+    def _etag(self, name: str) -> str:
+        """Empty where the storage has none."""
+        with self._files.open_input_stream(self._full(name)) as stream:
+            tags = {key.lower(): value for key, value in (stream.metadata() or {}).items()}
+        found = tags.get("etag", b"")
+        return (found.decode() if isinstance(found, bytes) else str(found)).strip('"')
+
+    def _digest(self, name: str) -> str:
+        digest = hashlib.sha256()
+        with self._files.open_input_stream(self._full(name)) as stream:
+            while chunk := stream.read(PART_BYTES):
+                digest.update(chunk)
+        return digest.hexdigest()
+
+    def _read(self, name: str) -> bytes:
+        with self._files.open_input_stream(self._full(name)) as stream:
+            return bytes(stream.read())
+
+    def _try(self, name: str, ask: Callable[[], _Answer]) -> _Answer:
+        """Asks again after a pause while the storage is slow, busy or away."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return ask()
+            except OSError as error:
+                text = " ".join(str(error).split())[:300]
+                if attempt == ATTEMPTS or _FOR_GOOD.search(text):
+                    where = f"{self.url}/{name}".rstrip("/")
+                    raise WorkError(
+                        f"{where}: {text}; check the address, the credentials in the environment"
+                        " and the storage, then run it again: nothing is lost"
+                    ) from error
+                self._sleep(PAUSE_SECONDS * 2 ** (attempt - 1))
+        raise AssertionError("the last attempt returns or raises")
+
+
+def open_remote(url: str) -> Remote:
+    """The folder behind an address. Raises UsageError for one that cannot be used."""
+    try:
+        parts = urlsplit(url)
+        scheme, host = parts.scheme, parts.netloc
+    except ValueError:
+        scheme = host = ""
+    if not re.fullmatch(r"[a-z][a-z0-9+.-]*", scheme) or not host:
+        raise UsageError(f"{_shown(url)}: not an address; give one like s3://bucket/folder")
+    if "@" in host or parts.query:
+        raise UsageError(
+            f"{_shown(url)}: an address may hold no credentials and no options;"
+            " put them into the environment (AWS_ACCESS_KEY_ID, …)"
+        )
+    path = f"{host}{parts.path}".rstrip("/")
+    with _explained(url):
+        return Remote(url.rstrip("/"), _file_system(scheme, url), path)
+
+
+def _shown(url: str) -> str:
+    """The address without what might be secret in it."""
+    return re.sub(r"//[^/@]*@", "//…@", url.partition("?")[0])
+
+
+@contextmanager
+def _explained(url: str) -> Iterator[None]:
+    try:
+        yield
+    except (ImportError, ValueError, OSError) as error:
+        text = " ".join(str(error).split())[:300]
+        raise UsageError(f"{url}: this storage cannot be used ({text})") from error
+
+
+def _file_system(scheme: str, url: str) -> Any:
+    from pyarrow import fs
+
+    if scheme == "s3":
+        return fs.S3FileSystem(
+            endpoint_override=os.environ.get(ENDPOINT_VARIABLE) or None,
+            region=_region(urlsplit(url).netloc),
+            retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=SERVICE_ATTEMPTS),
+            connect_timeout=CONNECT_SECONDS,
+            request_timeout=REQUEST_SECONDS,
+        )
+    if scheme in _OBJECT_STORES:
+        return fs.FileSystem.from_uri(url)[0]
+    import fsspec
+
+    return fs.PyFileSystem(fs.FSSpecHandler(fsspec.filesystem(scheme)))
+
+
+def _region(bucket: str) -> str | None:
+    """Where a bucket of Amazon's stands, if the environment does not say it."""
+    from pyarrow.fs import resolve_s3_region
+
+    if any(os.environ.get(name) for name in (ENDPOINT_VARIABLE, *_REGION_VARIABLES)):
+        return None
+    region: str = resolve_s3_region(bucket)
+    return region
+
+
+def _etags(path: Path) -> set[str]:
+    """What S3 calls a file's ETag: MD5 of it, or of the MD5s of its parts with their number."""
+    whole = hashlib.md5(usedforsecurity=False)
+    parts = []
+    with open(path, "rb") as file:
+        while chunk := file.read(PART_BYTES):
+            whole.update(chunk)
+            parts.append(hashlib.md5(chunk, usedforsecurity=False).digest())
+    multipart = hashlib.md5(b"".join(parts), usedforsecurity=False).hexdigest()
+    return {whole.hexdigest(), f"{multipart}-{len(parts)}"}
+
+
+def _digest(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
