@@ -18,6 +18,8 @@ from shards.errors import WorkError
 MAX_STARTS = 400
 PATIENCE = 15.0
 ACTOR = "ray::WorkerActor"
+RAYS_OWN = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")
+"""Daemons of Ray that notice the death of their node only after a minute, and then end."""
 BROWSERS = ("chrom", "headless_shell")
 
 
@@ -42,9 +44,10 @@ class Killer:
     chance: random.Random
     done: Counter[str] = field(default_factory=Counter)
     starts: int = 0
-    left_behind: int = 0
+    left_behind: list[str] = field(default_factory=list)
     """Processes that outlived their dead driver by more than `PATIENCE` seconds."""
     _seen: dict[int, psutil.Process] = field(default_factory=dict)
+    _looked_at: float = 0.0
 
     def run(self) -> None:
         """Starts the command again and again until it ends well. Raises WorkError if it never does.
@@ -76,12 +79,18 @@ class Killer:
         self._seen.clear()
         while process.poll() is None:
             time.sleep(0.05)
-            self._seen |= {one.pid: one for one in descendants(process.pid)}
+            self._look(process)
             left = self.kills - self.done.total()
             if left and self.progress() - before >= self.step:
                 before = self.progress()
                 self._kill(process)
         return process.returncode
+
+    def _look(self, process: subprocess.Popen[bytes]) -> None:
+        """Notes which processes there are; once a second, because it is slow."""
+        if time.monotonic() - self._looked_at >= 1:
+            self._looked_at = time.monotonic()
+            self._seen |= {one.pid: one for one in descendants(process.pid)}
 
     def _kill(self, process: subprocess.Popen[bytes]) -> None:
         victim = self.victims[self.done.total() % len(self.victims)]
@@ -102,11 +111,23 @@ class Killer:
         if process.poll() is None:
             process.kill()
             process.wait()
-        _, alive = psutil.wait_procs(self._seen.values(), timeout=PATIENCE)
-        self.left_behind += len(alive)
-        for one in alive:
+        ends_at = time.monotonic() + PATIENCE
+        while (left := self._left()) and time.monotonic() < ends_at:
+            time.sleep(0.1)
+        for one, words in left:
+            self.left_behind.append(words)
             with suppress(psutil.NoSuchProcess):
                 one.kill()
+
+    def _left(self) -> list[tuple[psutil.Process, str]]:
+        """What still runs of all that was seen, with its command line."""
+        left = []
+        for one in self._seen.values():
+            with suppress(psutil.Error):
+                words = " ".join(one.cmdline())[:80].strip()
+                if words and one.is_running() and not words.startswith(RAYS_OWN):
+                    left.append((one, words))
+        return left
 
 
 def descendants(pid: int) -> list[psutil.Process]:

@@ -11,7 +11,7 @@ import random
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ class Loss:
     """Different ones."""
     duplicated: int
     kills: Counter[str]
-    left_behind: int = 0
+    left_behind: Sequence[str] = ()
 
     @property
     def lost(self) -> int:
@@ -55,7 +55,7 @@ class Loss:
             captured=self.captured + other.captured,
             duplicated=self.duplicated + other.duplicated,
             kills=self.kills + other.kills,
-            left_behind=self.left_behind + other.left_behind,
+            left_behind=[*self.left_behind, *other.left_behind],
         )
 
 
@@ -112,7 +112,9 @@ def chaos_list(folder: Path, items: int, kills: int, chance: random.Random) -> L
             writer.writerows((url, 50, 10) for url in server.urls())
         command = ["crawl", "urls", str(table), "--out", str(dataset.root), "--workers", "2"]
         killer = Killer(
-            command=lostfound(*command, "--rows-per-task", "1", "--allow-private"),
+            command=lostfound(
+                *command, "--rows-per-task", "1", "--connections", "4", "--allow-private"
+            ),
             log=folder / "log",
             victims=LIST_VICTIMS,
             kills=kills,

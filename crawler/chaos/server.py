@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from aiohttp import web
 
-DELAY_SECONDS = 0.05
+DELAY_SECONDS = 0.4
 """Of each answer, so that kills meet requests in flight."""
 SIDE = 64
 
