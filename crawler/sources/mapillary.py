@@ -48,7 +48,6 @@ REASONS = {
     104: FailReason.SIGN_IN,
     TOKEN_REFUSED: FailReason.SIGN_IN,
 }
-RATE_PAUSE_SECONDS = 60.0
 FIELDS = (
     "id,geometry,computed_geometry,captured_at,compass_angle,computed_compass_angle,is_pano,"
     "camera_type,make,model,width,height,altitude,sequence,creator,quality_score"
@@ -75,6 +74,8 @@ class Mapillary(CellSource):
     search_limit: int = SEARCH_LIMIT
     size: str = "2048"
     """Which picture: its longer side in pixels (256, 1024, 2048), or `original`."""
+    rate_pause: float = 60.0
+    """Seconds to wait when the application asked too often: its limits are per minute."""
     limits: Mapping[str, tuple[Limit, ...]] = field(
         default_factory=lambda: {
             API: (Limit(10_000, 60),),
@@ -113,7 +114,7 @@ class Mapillary(CellSource):
         body = read_json_or_none(answer)
         if error_code(body) == TOO_MUCH_DATA:
             raise TooDenseError
-        records = checked(answer, body)["data"]
+        records = self._checked(answer, body)["data"]
         photos, bad = read_each(records, self.read)
         return Found(photos=photos, bad=bad, whole=len(records) < FULL * self.search_limit)
 
@@ -123,7 +124,22 @@ class Mapillary(CellSource):
         body = read_json_or_none(answer)
         if answer.status == 404:
             return None
-        return self.read(checked(answer, body))
+        return self.read(self._checked(answer, body))
+
+    def _checked(self, answer: Answer, body: Any) -> Any:
+        """The body of a success. Raises FetchError in our words: theirs may name the token."""
+        code = error_code(body)
+        if code is None and 200 <= answer.status < 300 and isinstance(body, dict):
+            return body
+        if code is None:
+            reason = status_reason(answer.status)
+            raise FetchError(reason, f"HTTP {answer.status}", status=answer.status)
+        reason = REASONS.get(code) or status_reason(answer.status)
+        detail = f"the API's error {code}"
+        if reason is FailReason.SIGN_IN:
+            detail += f": the token was refused; check {self.key_variable}"
+        pause = self.rate_pause if reason is FailReason.RATE_LIMITED else None
+        raise FetchError(reason, detail, retry_after=pause, status=answer.status)
 
     @property
     def _fields(self) -> str:
@@ -175,19 +191,3 @@ def error_code(body: Any) -> int | None:
         return None
     code = error.get("code")
     return code if isinstance(code, int) else -1
-
-
-def checked(answer: Answer, body: Any) -> Any:
-    """The body of a success. Raises FetchError; its text is ours, for theirs may name the token."""
-    code = error_code(body)
-    if code is None and 200 <= answer.status < 300 and isinstance(body, dict):
-        return body
-    if code is None:
-        reason = status_reason(answer.status)
-        raise FetchError(reason, f"HTTP {answer.status}", status=answer.status)
-    reason = REASONS.get(code) or status_reason(answer.status)
-    detail = f"the API's error {code}"
-    if reason is FailReason.SIGN_IN:
-        detail += f": the token was refused; check {Mapillary.key_variable}"
-    pause = RATE_PAUSE_SECONDS if reason is FailReason.RATE_LIMITED else None
-    raise FetchError(reason, detail, retry_after=pause, status=answer.status)

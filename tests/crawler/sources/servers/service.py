@@ -160,15 +160,18 @@ S = TypeVar("S", bound=Service)
 async def serving(service: S, routes: Iterable[web.RouteDef]) -> AsyncIterator[S]:
     """Serves on a free port of loopback until the block ends."""
 
+    def note(request: web.Request, status: int) -> None:
+        found = Request(request.path, dict(request.query), dict(request.headers), status)
+        service.log.append(found)
+
     @web.middleware
     async def record(request: web.Request, handler) -> web.StreamResponse:  # type: ignore[no-untyped-def]
         try:
             response = _fault(service, request) or await handler(request)
         except web.HTTPException as answer:
-            response = answer
-        service.log.append(
-            Request(request.path, dict(request.query), dict(request.headers), response.status)
-        )
+            note(request, answer.status)
+            raise
+        note(request, response.status)
         return response
 
     app = web.Application(middlewares=[record])
