@@ -14,11 +14,11 @@ from typing import Any
 
 import psutil
 
+from crawler.crawl import count_captures
 from crawler.frontier import NewTask
 from crawler.game.browsers import BrowserLimits
 from crawler.game.crawl import PLAYGROUND_ACCOUNT
 from crawler.game.driver import PageDriver
-from crawler.crawl import count_captures
 from crawler.game.site import Site
 from crawler.game.spider import GameJob, GameSpider
 from crawler.guard import ENVIRONMENT_VARIABLE
