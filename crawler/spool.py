@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from crawler.disk import full_disk_explained
 from crawler.ledger import SUFFIX, Failure, Held, Ledger, Row
 from crawler.reasons import FailReason
 from shards.atomic import sync_directory
@@ -118,17 +119,23 @@ class Spool:
         return list(captures[:group])
 
     def _commit(self, group: Sequence[Ready]) -> None:
-        assert self._segment is not None  # `_fitting` has just opened it
-        try:
+        with self._cut_off_on_failure() as segment:
             rows = []
             for ready in group:
-                extent = self._segment.append(ready.capture, ready.image, ready.extension)
+                extent = segment.append(ready.capture, ready.image, ready.extension)
                 digest = hashlib.sha256(ready.image).hexdigest()
                 where = (self._number, extent.image_offset, extent.image_size)
                 rows.append(Row(ready.capture.key, ready.task_id, *where, digest))
-            self.ledger.commit(rows, self._segment.sync())
+            self.ledger.commit(rows, segment.sync())
+
+    @contextmanager
+    def _cut_off_on_failure(self) -> Iterator[SegmentWriter]:
+        """The open segment; what a block that fails has written is cut off by the next `add`."""
+        assert self._segment is not None  # callers have just opened it
+        try:
+            with full_disk_explained(self._segment.open_path):
+                yield self._segment
         except BaseException:
-            # What was written does not count; the next `add` cuts it off.
             self._leave_segment()
             raise
 
@@ -163,7 +170,8 @@ class Spool:
         self._reopen()
         if self._segment is None:
             return None
-        final = self._segment.seal()
+        with self._cut_off_on_failure() as segment:
+            final = segment.seal()
         self._segment = None
         self.ledger.mark_sealed(self._number)
         self._number += 1
@@ -198,8 +206,10 @@ class Spool:
             self._segment = self._open(last.committed)
 
     def _open(self, committed: int) -> SegmentWriter:
-        segment = SegmentWriter(self.directory, segment_name(self.writer, self._number), committed)
-        sync_directory(self.directory)
+        name = segment_name(self.writer, self._number)
+        with full_disk_explained(self.directory / name):
+            segment = SegmentWriter(self.directory, name, committed)
+            sync_directory(self.directory)
         return segment
 
     def _leave_segment(self) -> None:

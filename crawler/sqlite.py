@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from crawler.disk import DiskFullError, is_full
 from shards.errors import UsageError, WorkError
 
 BUSY_SECONDS = 60.0
@@ -115,6 +116,8 @@ class SqliteFile:
         try:
             yield
         except sqlite3.Error as error:
+            if is_full(error):
+                raise DiskFullError(self.path) from error
             raise WorkError(f"{self.path}: {error}; {self._advice}") from error
 
     def close(self) -> None:

@@ -238,6 +238,42 @@ def test_cut_anywhere_behind_the_last_commit(
     assert contents(directory) == {f"test-{n}": image(n) for n in range(3)}
 
 
+def test_cut_at_every_block(three_captures: Path, tmp_path: Path) -> None:
+    """Behind the last commit it goes on; before it the loss is named, and the rest untouched."""
+    whole = (three_captures / "w0-000000.open.tar").read_bytes()
+    with closing(Ledger(three_captures / "w0.ledger.sqlite", read_only=True)) as ledger:
+        last = ledger.last_segment()
+    assert last is not None
+    for size in range(0, len(whole) + 1, 512):
+        directory = tmp_path / str(size)
+        directory.mkdir()
+        shutil.copy(three_captures / "w0.ledger.sqlite", directory)
+        path = directory / "w0-000000.open.tar"
+        path.write_bytes(whole[:size])
+        if size < last.committed:
+            with pytest.raises(WorkError, match=rf"{size} bytes on disk but {last.committed}"):
+                Spool(directory, "w0")
+            assert path.read_bytes() == whole[:size]
+            continue
+        with Spool(directory, "w0") as spool:
+            spool.add(capture(2), image(2), "jpg")
+            spool.seal()
+        assert contents(directory) == {f"test-{n}": image(n) for n in range(3)}
+
+
+def test_a_sealed_segment_cut_at_any_block_is_refused(tmp_path: Path) -> None:
+    with Spool(tmp_path, "w0") as spool:
+        for number in range(3):
+            spool.add(capture(number), image(number), "jpg")
+        sealed = spool.seal()
+    assert sealed is not None
+    whole = sealed.read_bytes()
+    for size in range(0, len(whole), 512):
+        sealed.write_bytes(whole[:size])
+        with pytest.raises(WorkError, match=r"w0-000000.tar: not a readable segment"):
+            list(read_segment(sealed))
+
+
 WRITER = """
 import sys
 from pathlib import Path
