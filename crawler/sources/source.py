@@ -16,6 +16,7 @@ from crawler.frontier import NewTask
 from crawler.sources.area import Area
 from crawler.sources.photo import BadRecord, Photo
 from crawler.sources.split import Cell, Splitting, root_cells, tasks_in
+from crawler.terms import Terms as Terms
 from crawler.web.client import Answer
 
 Payload = Mapping[str, Any]
@@ -79,17 +80,6 @@ class Found:
     bad: Sequence[BadRecord] = ()
     whole: bool
     """False when the source may have more in this cell, or refused it as too full."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """The conditions that a source sets, as far as a program can know them."""
-
-    url: str
-    reviewed_on: str
-    """The day on which the adapter's author read them, like 2026-11-22."""
-    needs_acceptance: bool = False
-    """The operator must have accepted them: by an account, a key or a contract."""
 
 
 @dataclass(frozen=True, slots=True)

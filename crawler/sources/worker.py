@@ -1,0 +1,366 @@
+"""One worker of an open source: leases tasks, fetches what they list, commits, settles failures.
+
+A record and its picture are fetched under one lease, because the pictures' URLs may expire.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from crawler.commits import GroupCommits
+from crawler.download import Picture, as_picture
+from crawler.frontier import Frontier, Item, NewTask, Task, TaskState, payload_text
+from crawler.ledger import Failure, keys_elsewhere
+from crawler.probe import Probe
+from crawler.queue import Queue
+from crawler.reasons import ENDS_RUN, FailReason
+from crawler.sources.area import square_km
+from crawler.sources.ask import Asker
+from crawler.sources.photo import Photo
+from crawler.sources.source import IMAGES, Expansion, Query, Source
+from crawler.spool import SEGMENT_BYTES, Ready, Spool, open_spool
+from crawler.stats import WorkerState, WorkerStats
+from crawler.web.client import ClientRules, PoliteClient
+from crawler.web.errors import FetchError
+from shards.denylist import DenyList
+from shards.keys import make_key, order_hash
+
+LEASE_SECONDS = 300.0
+RENEW_SECONDS = 60.0
+IDLE_SECONDS = 1.0
+"""Until the frontier is asked again while other workers have the last tasks."""
+RETRY_SECONDS = 5.0
+"""Before the second attempt of a task; twice as long before each further one."""
+TASKS_AT_ONCE = 4
+PICTURES_AT_ONCE = 24
+"""Under way or waiting for their commit; bounds the memory."""
+MAX_PICTURE_BYTES = 64 << 20
+EXPIRED = frozenset({403, 410})
+"""How servers answer a signed URL whose time is over."""
+PASS_MARK = "~"  # noqa: S105 - no password
+"""Between the pass and the name in the id of a task that looks once more."""
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceJob:
+    directory: Path
+    """`raw/<source>` of the dataset."""
+    queue: Queue
+    source: Source
+    query: Query
+    user_agent: str
+    key: str = field(default="", repr=False)
+    denylist: DenyList = field(default_factory=DenyList)
+    writer: str = "photos"
+    rules: ClientRules = field(default_factory=ClientRules)
+    segment_bytes: int = SEGMENT_BYTES
+
+    @property
+    def resources(self) -> Mapping[str, float]:
+        return {"CPU": 1}
+
+    def worker(self) -> "SourceWorker":
+        return SourceWorker(self)
+
+    def named(self, writer: str) -> "SourceJob":
+        return replace(self, writer=writer)
+
+
+class SourceWorker:
+    """Runs a `SourceJob` to its end, or until `stop`."""
+
+    def __init__(self, job: SourceJob) -> None:
+        self.job = job
+        self._stats = WorkerStats(job.writer)
+        self._probe = Probe(self._stats.quality)
+        self._thread = ThreadPoolExecutor(1, "frontier")
+        self._pictures = asyncio.Semaphore(PICTURES_AT_ONCE)
+        self._running: dict[str, asyncio.Task[None]] = {}
+        """What works on each leased task."""
+        self._lost: set[str] = set()
+        """Tasks whose lease another worker has now."""
+        self._stopping = asyncio.Event()
+        self._frontier: Frontier
+        self._commits: GroupCommits
+        self._web: PoliteClient | None = None
+        self._ask: Asker
+
+    async def run(self) -> None:
+        """Returns once no task of any worker is left. The segment stays open."""
+        job = self.job
+        with (
+            open_spool(job.directory, job.writer, segment_bytes=job.segment_bytes) as spool,
+            closing(job.queue.frontier()) as self._frontier,
+            closing(job.queue.budgets()) as budgets,
+            self._thread,
+        ):
+            self._frontier.release_owner(job.writer)
+            client = PoliteClient(user_agent=job.user_agent, budgets=budgets, rules=job.rules)
+            try:
+                async with GroupCommits(spool) as self._commits, client as self._web:
+                    self._ask = Asker(self._web, job.source, job.key)
+                    await self._work()
+            except BaseExceptionGroup as errors:
+                raise _first(errors) from None
+            finally:
+                self._stats.state = WorkerState.STOPPED
+
+    async def stop(self) -> None:
+        """Ends the run within seconds: what is committed stays, the rest is leased again."""
+        self._stopping.set()
+        for work in self._running.values():
+            work.cancel()
+
+    def stats(self) -> WorkerStats:
+        if self._web is not None:
+            self._stats.requests = self._web.counts.requests
+            self._stats.bytes = self._web.counts.bytes
+        return self._stats
+
+    async def _work(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            renewing = group.create_task(self._renew())
+            lanes = [group.create_task(self._lane()) for _ in range(TASKS_AT_ONCE)]
+            await asyncio.wait(lanes)
+            renewing.cancel()
+
+    async def _lane(self) -> None:
+        """One task after the other."""
+        while not self._stopping.is_set():
+            task = await self._at_frontier(
+                lambda: self._frontier.lease(self.job.writer, LEASE_SECONDS)
+            )
+            if task is not None:
+                await self._run_leased(task)
+            elif await self._at_frontier(self._frontier.unfinished):
+                await self._pause()
+            else:
+                return
+
+    async def _pause(self) -> None:
+        if not self._running:
+            self._stats.state = WorkerState.WAITING
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), IDLE_SECONDS)
+
+    async def _run_leased(self, task: Task) -> None:
+        """Does a task as something that can be cancelled alone: when it is lost, or at a stop."""
+        self._stats.state = WorkerState.WORKING
+        work = self._running[task.id] = asyncio.create_task(self._do(task))
+        try:
+            if self._stopping.is_set():
+                work.cancel()
+            await asyncio.wait([work])
+        finally:
+            work.cancel()
+            del self._running[task.id]
+        if not work.cancelled():
+            work.result()
+        elif task.id in self._lost:
+            self._lost.discard(task.id)
+        else:
+            await self._at_frontier(partial(self._frontier.release, task.id))
+
+    async def _renew(self) -> None:
+        """Keeps the leases; work on a task that was given to another worker ends."""
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            for task_id in list(self._running):
+                kept = await self._at_frontier(
+                    partial(self._frontier.renew, task_id, self.job.writer, LEASE_SECONDS)
+                )
+                if not kept and task_id in self._running:
+                    self._lost.add(task_id)
+                    self._running[task_id].cancel()
+
+    async def _do(self, task: Task) -> None:
+        limit = self.job.query.limit
+        try:
+            if limit and await self._at_frontier(self._frontier.admitted) >= limit:
+                expansion = Expansion()
+            else:
+                expansion = await self._expand(task)
+            await self._fetch(task, self.job.query.wanted(expansion.photos))
+        except FetchError as error:
+            await self._fail(task, error)
+            return
+        remark = remark_of(expansion)
+        children = in_same_pass(task.id, expansion.children)
+        await self._at_frontier(partial(self._frontier.done, task.id, remark, children))
+        self._stats.tasks += 1
+
+    async def _expand(self, task: Task) -> Expansion:
+        """What the task lists; records that are none are settled. Raises FetchError."""
+        source = self.job.source
+        try:
+            expansion = await source.expand(json.loads(task.payload), self.job.query, self._ask)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            detail = f"{type(error).__name__}: {error}"
+            raise FetchError(FailReason.BAD_ANSWER, detail, final=True) from error
+        failures = [
+            Failure(_bad_key(source.name, task.id, n, one.id), task.id, one.reason, one.detail)
+            for n, one in enumerate(expansion.bad)
+        ]
+        if expansion.capped:
+            key = make_key(source.name, "capped", task.id)
+            failures.append(Failure(key, task.id, FailReason.CAPPED, expansion.capped))
+        await self._settle(failures)
+        return expansion
+
+    async def _fail(self, task: Task, error: FetchError) -> None:
+        """Later again, where that may help; otherwise for good."""
+        state = TaskState.FAILED
+        if error.reason.transient and error.reason not in ENDS_RUN:
+            delay = error.retry_after or RETRY_SECONDS * 2 ** (task.attempts - 1)
+            state = await self._at_frontier(
+                partial(self._frontier.put_back, task.id, error.reason, error.detail, delay=delay)
+            )
+        else:
+            await self._at_frontier(
+                partial(self._frontier.failed, task.id, error.reason, error.detail)
+            )
+        if state is TaskState.FAILED:
+            self._stats.failed[str(error.reason)] += 1
+
+    async def _fetch(self, task: Task, photos: Sequence[Photo]) -> None:
+        """The pictures of those that are this task's. Raises FetchError when none would come."""
+        allowed = await self._allowed(task, photos)
+        wanted = await self._admitted(task, allowed) if allowed else []
+        failed: list[str] = []
+        try:
+            async with asyncio.TaskGroup() as group:
+                for photo in wanted:
+                    group.create_task(self._capture(photo, task.id, failed))
+        except BaseExceptionGroup as errors:
+            raise _first(errors) from None
+        query = self.job.query
+        if failed and (query.limit or query.max_per_km2):  # others may take their places
+            await self._at_frontier(partial(self._frontier.disown, failed, task.id))
+
+    async def _allowed(self, task: Task, photos: Sequence[Photo]) -> list[Photo]:
+        """Those that the deny-list does not name; the others are settled."""
+        name, denylist = self.job.source.name, self.job.denylist
+        if not denylist.rules:
+            return [*photos]
+        allowed, denied = [], []
+        for photo in photos:
+            if rule := denylist.refusal(photo.to_capture(name)):
+                detail = f"{rule.rule} of the deny-list"
+                denied.append(Failure(photo.key(name), task.id, FailReason.DENIED, detail))
+            else:
+                allowed.append(photo)
+        await self._settle(denied)
+        return allowed
+
+    async def _admitted(self, task: Task, photos: Sequence[Photo]) -> list[Photo]:
+        name, query = self.job.source.name, self.job.query
+        by_key = {photo.key(name): photo for photo in photos}
+        # Which of a crowded square are taken must not hang on the order of the server's answer.
+        items = [
+            Item(key, square_km(*by_key[key].position) if query.max_per_km2 else "")
+            for key in sorted(by_key, key=lambda key: (order_hash(0, key), key))
+        ]
+        own = await self._at_frontier(
+            lambda: self._frontier.admit(
+                items, task.id, per_bucket=query.max_per_km2, total=query.limit
+            )
+        )
+        settled = await self._commits.ask(lambda spool: _settled(spool, task.id, own))
+        return [by_key[key] for key in sorted(own - settled)]
+
+    async def _capture(self, photo: Photo, task_id: str, failed: list[str]) -> None:
+        name = self.job.source.name
+        key = photo.key(name)
+        async with self._pictures:
+            try:
+                photo, picture = await self._picture(photo)
+            except FetchError as error:
+                if error.reason in ENDS_RUN or error.reason is FailReason.RATE_LIMITED:
+                    raise
+                failed.append(key)
+                await self._settle([Failure(key, task_id, error.reason, error.detail)])
+                return
+            capture = photo.to_capture(name)
+            await self._commits.add(Ready(capture, picture.data, picture.extension, task_id))
+            self._stats.captures += 1
+            self._probe.observe(capture, picture.data)
+
+    async def _picture(self, photo: Photo) -> tuple[Photo, Picture]:
+        """With the record that the picture belongs to. Raises FetchError."""
+        try:
+            return photo, await self._download(photo.image_url)
+        except FetchError as error:
+            if error.status not in EXPIRED:
+                raise
+            fresh = await self._again(photo)
+            if fresh is None or fresh.key("") != photo.key(""):
+                raise
+        return fresh, await self._download(fresh.image_url)
+
+    async def _again(self, photo: Photo) -> Photo | None:
+        try:
+            return await self.job.source.again(photo, self._ask)
+        except (AttributeError, LookupError, TypeError, ValueError):
+            return None
+
+    async def _download(self, url: str) -> Picture:
+        assert self._web is not None
+        source = self.job.source
+        answer = await self._web.get(
+            url,
+            budget=f"{source.name}.{IMAGES}",
+            limits=source.limits[IMAGES],
+            max_bytes=MAX_PICTURE_BYTES,
+        )
+        return as_picture(answer.body, answer.headers.get("Content-Type", ""))
+
+    async def _settle(self, failures: Sequence[Failure]) -> None:
+        await self._commits.fail(*failures)
+        self._stats.failed.update(str(failure.reason) for failure in failures)
+
+    async def _at_frontier(self, question: Callable[[], Result]) -> Result:
+        """What the frontier answers, in a thread: it may be busy, or at another node."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, question)
+
+
+def in_pass(name: str, tasks: Sequence[NewTask]) -> list[NewTask]:
+    """The tasks of one more look at everything; its children stay in it."""
+    return [task._replace(id=f"{name}{PASS_MARK}{task.id}") for task in tasks] if name else [*tasks]
+
+
+def in_same_pass(task_id: str, children: Sequence[NewTask]) -> list[NewTask]:
+    name, mark, _ = task_id.partition(PASS_MARK)
+    return in_pass(name if mark else "", children)
+
+
+def remark_of(expansion: Expansion) -> str:
+    """What is to be known of a task after its end: the photographs that it found deleted."""
+    found = {"deleted": [*expansion.deleted], "deleted_groups": [*expansion.deleted_groups]}
+    return payload_text(found) if any(found.values()) else ""
+
+
+def _bad_key(source: str, task_id: str, number: int, record_id: str) -> str:
+    """A record without an id is known by its place in its task's answer."""
+    return make_key(source, record_id) if record_id else make_key(source, task_id, number)
+
+
+def _settled(spool: Spool, task_id: str, keys: set[str]) -> set[str]:
+    """Those of the keys that this writer or another one has captured or recorded as failed."""
+    own = {key for key in keys if spool.settled(key)}
+    return own | keys_elsewhere(spool.directory, task_id, spool.path)
+
+
+def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first error itself, of however many tasks."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
