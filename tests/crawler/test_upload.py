@@ -16,15 +16,9 @@ from crawler import remote as remotes
 from crawler.ledger import Ledger
 from crawler.remote import Remote, open_remote
 from crawler.spool import Spool
+from crawler.state import known_dataset, local_state, opened_dataset, take_up
 from crawler.status import crawl_status
-from crawler.upload import (
-    known_dataset,
-    local_state,
-    opened_dataset,
-    take_up,
-    upload_dataset,
-    upload_sealed,
-)
+from crawler.upload import upload_dataset, upload_sealed
 from shards.errors import LostFoundError, UsageError, WorkError
 from shards.layout import DatasetLayout
 from shards.segment import read_segment
@@ -118,7 +112,7 @@ def test_a_dataset_arrives_and_its_ledgers_stay(url: str, tmp_path: Path) -> Non
 def test_segments_leave_while_the_crawl_goes_on(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("crawler.upload.INTERVAL_SECONDS", 0.05)
+    monkeypatch.setattr("crawler.state.INTERVAL_SECONDS", 0.05)
     with opened_dataset(url) as layout:
         fill(layout, 12)
         while local_tars(layout):
@@ -236,7 +230,7 @@ def _upload(url: str, root: str) -> None:
 def test_killed_at_a_request(url: str, proxy: Proxy, tmp_path: Path, requests: range) -> None:
     """SIGKILL before and after the storage does what the n-th request asks."""
     processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["crawler.upload", "pyarrow.fs"])
+    processes.set_forkserver_preload(["crawler.state", "pyarrow.fs"])
     layout = DatasetLayout(local_state(url))
     kills = total = 0
     for request, after in itertools.product(requests, (False, True)):
@@ -300,6 +294,20 @@ def test_damage_there_is_seen_and_nothing_removed(
     with pytest.raises(WorkError, match="not what was sent"):
         upload_sealed(remote, layout.raw_source("geoguessr"))
     assert local_tars(layout) == [name]
+
+
+@pytest.mark.parametrize("damage", ["cut", "changed"])
+def test_damage_here_is_seen_before_it_is_sent(url: str, tmp_path: Path, damage: str) -> None:
+    layout = DatasetLayout(tmp_path / "data")
+    fill(layout, 5)
+    [tar] = layout.raw.glob("*/*.tar")
+    data = bytearray(tar.read_bytes())
+    data[600] ^= 1
+    tar.write_bytes(data[:-512] if damage == "cut" else data)
+    with pytest.raises(WorkError, match=r"w0-000000.tar: not what its ledger says, and not sent"):
+        upload_dataset(open_remote(url), layout)
+    assert tar.exists()
+    assert remote_tars(url) == []
 
 
 @pytest.mark.parametrize("size", [0, 1, remotes.PART_BYTES, 2 * remotes.PART_BYTES + 17])
