@@ -14,6 +14,7 @@ from shards.layout import DatasetLayout
 def register(app: typer.Typer) -> None:
     """Adds this stage's verbs to the `lostfound` command."""
     app.command()(enrich)
+    app.command()(deny)
     bench_group(app).command("enrich")(bench_enriching)
 
 
@@ -49,6 +50,35 @@ def enrich(
         raise WorkError(
             f"{failed} of {total} segments could not be read; the others are done, see `failures`"
         )
+
+
+def deny(
+    dataset: Path = typer.Argument(help="Dataset directory."),
+    key: list[str] = typer.Option([], help="The key of a sample; may be given again."),
+    id_: list[str] = typer.Option([], "--id", help="SOURCE:ID, the source's own identifier."),
+    group: list[str] = typer.Option([], help="SOURCE:GROUP, a whole sequence or game."),
+    author: list[str] = typer.Option([], help="All photographs of this author."),
+    bbox: list[str] = typer.Option([], help="WEST,SOUTH,EAST,NORTH in degrees."),
+    circle: list[str] = typer.Option([], help="LAT,LON,RADIUS in degrees and km."),
+    source: str = typer.Option("", help="Authors and places of this source alone."),
+    reason: str = typer.Option("", help="Why, for those who read the list."),
+    as_json: bool = typer.Option(False, "--json", help="Print the summary as JSON."),
+) -> None:
+    """Keep photographs, authors or places out of the dataset, from now on and from what it has.
+
+    Without a rule it applies DATASET/denylist.csv as it stands.
+    """
+    from enrich.deny import deny_rules, parse_rules
+    from shards.denylist import Kind
+
+    rules = parse_rules(
+        {Kind.KEY: key, Kind.ID: id_, Kind.GROUP: group}
+        | {Kind.AUTHOR: author, Kind.BOX: bbox, Kind.CIRCLE: circle},
+        source=source,
+        reason=reason,
+    )
+    summary = deny_rules(DatasetLayout(dataset), rules)
+    print_summary(f"deny {dataset}", summary.to_json(), as_json=as_json)
 
 
 def bench_enriching(

@@ -1,4 +1,4 @@
-"""Duplicates among the kept rows of a whole dataset, found by SQL.
+"""Duplicates among the kept rows of a whole dataset, found by SQL. Tombstones come first.
 
 Three rules, each over what the ones before it left: the same key, the same captured bytes, exactly
 the same coordinates. Of each group the smallest (key, sha256, raw_segment, raw_offset) stays.
@@ -6,6 +6,7 @@ the same coordinates. Of each group the smallest (key, sha256, raw_segment, raw_
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -36,15 +37,21 @@ class CaptureCounts:
 
 
 def find_duplicates(layout: DatasetLayout) -> None:
-    """Writes `catalog/duplicates.parquet` from the rows of all parts."""
-    parts = [duckdb_path(path) for path in layout.parts()]
+    """Writes `catalog/duplicates.parquet` from the rows of all parts that have no tombstone."""
+    files: dict[str, Any] = {"parts": [duckdb_path(path) for path in layout.parts()]}
+    buried = ""
+    if layout.tombstones.is_file():
+        files["tombstones"] = duckdb_path(layout.tombstones)
+        buried = "ANTI JOIN read_parquet($tombstones) AS t USING (raw_segment, raw_offset)"
     with duckdb.connect() as connection, atomic_path(layout.duplicates) as temporary:
         connection.execute(f"SET temp_directory = '{_quoted(temporary)}-spill'")
         connection.execute(
-            "CREATE TEMP TABLE remaining AS"
-            " SELECT key, sha256, raw_segment, raw_offset, lat, lon"
-            " FROM read_parquet($parts) WHERE status = 'kept'",
-            {"parts": parts},
+            f"""
+            CREATE TEMP TABLE remaining AS
+            SELECT p.key, p.sha256, p.raw_segment, p.raw_offset, p.lat, p.lon
+            FROM read_parquet($parts) AS p {buried} WHERE p.status = 'kept'
+            """,  # noqa: S608 - a constant or nothing
+            files,
         )
         connection.execute(
             "CREATE TEMP TABLE duplicates (raw_segment VARCHAR, raw_offset BIGINT,"
@@ -58,19 +65,21 @@ def find_duplicates(layout: DatasetLayout) -> None:
 
 
 def count_captures(layout: DatasetLayout) -> CaptureCounts:
-    """Counts all captures by their final status: the parts' rows with the duplicates applied."""
+    """Counts all captures by their final status: the parts' rows with the catalogue applied."""
+    catalogue = [path for path in (layout.tombstones, layout.duplicates) if path.is_file()]
     files = {
         "parts": [duckdb_path(path) for path in layout.parts()],
-        "duplicates": duckdb_path(layout.duplicates),
+        "catalogue": [duckdb_path(path) for path in catalogue],
     }
     final = (
-        " FROM read_parquet($parts) AS part LEFT JOIN read_parquet($duplicates) AS duplicate"
+        " FROM read_parquet($parts) AS part"
+        " LEFT JOIN read_parquet($catalogue, union_by_name = true) AS other"
         " USING (raw_segment, raw_offset)"
     )
-    kept_rows = " WHERE part.status = 'kept' AND duplicate.reason IS NULL"
+    kept_rows = " WHERE part.status = 'kept' AND other.reason IS NULL"
     with duckdb.connect() as connection:
         rows = connection.execute(
-            "SELECT coalesce(part.reason, duplicate.reason) AS final, count(*)"
+            "SELECT coalesce(part.reason, other.reason) AS final, count(*)"
             f" {final} GROUP BY final ORDER BY final",
             files,
         ).fetchall()

@@ -10,6 +10,7 @@ from typing import Any
 from enrich.duplicates import count_captures, find_duplicates
 from enrich.options import EnrichOptions
 from enrich.pipeline import PartSummary, enrich_segment
+from enrich.tombstones import find_tombstones
 from shards.atomic import remove_temporaries, write_json
 from shards.console import print_line, progress
 from shards.errors import UsageError, WorkError
@@ -76,6 +77,7 @@ def enrich_dataset(
     started = time.perf_counter()
     done, failures = _enrich_all(layout, missing, options, workers)
     seconds = time.perf_counter() - started
+    find_tombstones(layout)
     find_duplicates(layout)
     counts = count_captures(layout)
     return EnrichSummary(

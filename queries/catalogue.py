@@ -20,7 +20,7 @@ from shards.errors import WorkError
 from shards.keys import is_key
 from shards.layout import DatasetLayout
 from shards.paths import duckdb_path
-from shards.schema import DUPLICATES_SCHEMA, METADATA_SCHEMA, SHARD_SCHEMA
+from shards.schema import DUPLICATES_SCHEMA, METADATA_SCHEMA, SHARD_SCHEMA, TOMBSTONES_SCHEMA
 
 SELECTION_SCHEMA = pa.schema(
     [
@@ -111,12 +111,14 @@ class _View:
 
 def _captures(layout: DatasetLayout) -> _View:
     parts = layout.parts()
-    duplicates = [layout.duplicates] if layout.duplicates.is_file() else []
+    duplicates = [path for path in [layout.duplicates] if path.is_file()]
+    tombstones = [path for path in [layout.tombstones] if path.is_file()]
     columns = ", ".join(
         {
-            "status": "if(d.reason IS NULL, p.status, 'rejected') AS status",
+            "status": "if(coalesce(t.reason, d.reason) IS NULL, p.status, 'rejected') AS status",
             # What one capture alone decided stands; the catalogue adds what the others decide.
-            "reason": "coalesce(p.reason, d.reason) AS reason",
+            "reason": "coalesce(p.reason, t.reason, d.reason) AS reason",
+            "detail": "coalesce(p.detail, t.detail) AS detail",
         }.get(name, f"p.{name}")
         for name in METADATA_SCHEMA.names
     )
@@ -129,8 +131,13 @@ def _captures(layout: DatasetLayout) -> _View:
                    min(duplicate_of) AS duplicate_of
             FROM ({_read(DUPLICATES_SCHEMA, duplicates)})
             GROUP BY raw_segment, raw_offset
-        ) AS d USING (raw_segment, raw_offset)"""  # noqa: S608 - names and quoted paths only
-    return _View("captures", body, parts + duplicates)
+        ) AS d USING (raw_segment, raw_offset)
+        LEFT JOIN (
+            SELECT raw_segment, raw_offset, min(reason) AS reason, min(detail) AS detail
+            FROM ({_read(TOMBSTONES_SCHEMA, tombstones)})
+            GROUP BY raw_segment, raw_offset
+        ) AS t USING (raw_segment, raw_offset)"""  # noqa: S608 - names and quoted paths only
+    return _View("captures", body, parts + duplicates + tombstones)
 
 
 def _selections(layout: DatasetLayout) -> _View:

@@ -57,6 +57,9 @@ class BuildSummary:
     """Shards written by this run; the others stood there already and were right."""
     bytes: int
     """Of all shards' tars."""
+    opted_out: int
+    """Samples of the selection that are left out: the deny-list rejects them. The manifest names
+    them."""
 
 
 def build_shards(
@@ -87,6 +90,7 @@ def build_shards(
         shards=len(tars),
         written=sum(result.written for result in results),
         bytes=sum(entry.bytes for entry in tars),
+        opted_out=len(manifest.opted_out),
     )
 
 
@@ -143,6 +147,7 @@ def _finish(
         selection=selection.entry,
         samples=sum(splits.values()),
         splits=splits,
+        opted_out=rows.opted_out(),
         columns=[Column(name=field.name, type=str(field.type)) for field in SHARD_SCHEMA],
         sample_fields=[Column(name=n, type=kind.__name__) for n, kind in SAMPLE_FIELDS.items()],
         files=[],

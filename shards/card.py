@@ -88,6 +88,7 @@ def dataset_card(
         _countries(per_country, list(splits)),
         "## How it was made",
         _origin(selection),
+        *_left_out(len(rows.opted_out())),
         "## Columns",
         _FIELDS,
         _table(("field", "type"), [(n, _DTYPES[kind]) for n, kind in SAMPLE_FIELDS.items()]),
@@ -167,6 +168,17 @@ def _origin(selection: Selection) -> str:
         f" {len(selection.labels.regions):,} region classes; `manifest.json` lists every file"
         " with its SHA-256."
     )
+
+
+def _left_out(count: int) -> list[str]:
+    if not count:
+        return []
+    text = (
+        f"{count:,} samples of the selection are left out, because their authors, sources or"
+        " places do not allow them any more. `manifest.json` lists their keys as `opted_out`:"
+        " please remove them from earlier versions."
+    )
+    return [text]
 
 
 def _countries(counts: Sequence[tuple[str, str, str, int]], splits: Sequence[str]) -> str:

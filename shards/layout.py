@@ -36,6 +36,16 @@ class DatasetLayout:
         """Rows that whole-dataset rules reject: `enrich.duplicates` writes it."""
         return self.catalog / "duplicates.parquet"
 
+    @property
+    def denylist(self) -> Path:
+        """What must not be in the dataset: see `shards.denyfile`."""
+        return self.root / "denylist.csv"
+
+    @property
+    def tombstones(self) -> Path:
+        """Rows that the deny-list rejects: `enrich.tombstones` writes it."""
+        return self.catalog / "tombstones.parquet"
+
     def raw_source(self, source: str) -> Path:
         return self.raw / source
 

@@ -54,6 +54,9 @@ class Manifest(_Model):
     samples: int
     splits: dict[str, int]
     """Samples of each split."""
+    opted_out: list[str] = []
+    """Keys that the selection names and that are left out, because they must not be published.
+    Whoever has them from an earlier version is asked to remove them."""
     columns: list[Column]
     """Of the metadata Parquet."""
     sample_fields: list[Column]

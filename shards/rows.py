@@ -1,7 +1,8 @@
 """The rows of a selection in the order in which they stand in shards, joined by DuckDB.
 
-A row is final when its part keeps it and no whole-dataset rule rejects it. Rows are streamed:
-memory stays bounded by DuckDB's own limit, beyond which it spills to a temporary directory.
+A row is final when its part keeps it and no whole-dataset rule rejects it. One that the deny-list
+rejects is left out even when the selection was made before. Rows are streamed: memory stays
+bounded by DuckDB's own limit, beyond which it spills to a temporary directory.
 """
 
 import json
@@ -60,6 +61,10 @@ class SelectedRows:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
+
+    def opted_out(self) -> list[str]:
+        """The keys that the selection names but that the deny-list rejects now, sorted."""
+        return [key for (key,) in self.query("SELECT key FROM opted_out ORDER BY key")]
 
     def splits(self) -> dict[str, int]:
         """Samples of each split, by name."""
@@ -124,9 +129,13 @@ def _join(
     connection.execute("SET enable_progress_bar = false")
     rejected = ""
     parameters: dict[str, Any] = {"parts": parts, "selection": duckdb_path(selection.path)}
-    if layout.duplicates.is_file():
-        rejected = "ANTI JOIN read_parquet($duplicates) d USING (raw_segment, raw_offset)"
-        parameters["duplicates"] = duckdb_path(layout.duplicates)
+    catalogue = [path for path in (layout.tombstones, layout.duplicates) if path.is_file()]
+    if catalogue:
+        rejected = (
+            "ANTI JOIN read_parquet($catalogue, union_by_name = true) d"
+            " USING (raw_segment, raw_offset)"
+        )
+        parameters["catalogue"] = [duckdb_path(path) for path in catalogue]
     metadata = ", ".join(f"e.{name}" for name in METADATA_SCHEMA.names if name != "key")
     connection.execute(
         f"""
@@ -143,6 +152,19 @@ def _join(
         """,  # noqa: S608 - nothing but constants and a checked integer is put in
         parameters,
     )
+    _leave_out(connection, layout)
+
+
+def _leave_out(connection: duckdb.DuckDBPyConnection, layout: DatasetLayout) -> None:
+    """Takes out what the deny-list rejects since the selection was made."""
+    connection.execute("CREATE TABLE opted_out (key VARCHAR)")
+    if layout.tombstones.is_file():
+        connection.execute(
+            "INSERT INTO opted_out SELECT DISTINCT key FROM rows"
+            " SEMI JOIN read_parquet($tombstones) USING (key) WHERE NOT found",
+            {"tombstones": duckdb_path(layout.tombstones)},
+        )
+        connection.execute("DELETE FROM rows USING opted_out WHERE rows.key = opted_out.key")
 
 
 _DEFECTS = {
@@ -164,7 +186,8 @@ def _check(rows: SelectedRows, selection: Selection) -> None:
             )
     splits = rows.splits()
     if not splits:
-        raise WorkError(f"{selection.path}: the selection is empty; select with other conditions")
+        why = "the deny-list rejects all of it" if rows.opted_out() else "the selection is empty"
+        raise WorkError(f"{selection.path}: {why}; select with other conditions")
     for split in splits:
         if not re.fullmatch(r"\w+", split or "", re.ASCII):
             raise WorkError(f"{selection.path}: split {split!r} is not a word; select again")

@@ -98,3 +98,16 @@ DUPLICATES_SCHEMA = pa.schema(
         ("duplicate_of", pa.string()),  # key of the row that stays
     ]
 )
+
+TOMBSTONES_SCHEMA = pa.schema(
+    [
+        ("raw_segment", pa.string()),
+        ("raw_offset", pa.int64()),
+        ("key", pa.string()),
+        ("source", pa.string()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),  # the rule that rejects it
+        ("denied_at", pa.string()),  # when the rule was made, as the deny-list says it
+    ]
+)
+"""Rows that were captured and must not be in the dataset any more."""
