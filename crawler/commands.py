@@ -11,6 +11,7 @@ from crawler.game import commands as game
 from crawler.imports import commands as imports
 from crawler.options import local_directory
 from crawler.playground import commands as playground
+from crawler.sources import commands as sources
 from crawler.urls import commands as urls
 from shards.console import print_line, print_summary
 from shards.errors import UsageError
@@ -38,6 +39,7 @@ def register(app: typer.Typer) -> None:
     crawl.callback()(crawl_group)
     game.add(crawl)
     urls.add(crawl)
+    sources.add(crawl)
     app.add_typer(crawl, name="crawl")
 
 

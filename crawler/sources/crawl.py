@@ -115,7 +115,7 @@ class _Crawl:
             query=query,
             user_agent=agent,
             key=key,
-            rules=options.rules,
+            rules=replace(options.rules, allow_private=ours) if ours else options.rules,
             segment_bytes=options.segment_bytes,
         )
         self._directory.mkdir(parents=True, exist_ok=True)
