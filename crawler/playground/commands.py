@@ -42,7 +42,9 @@ def playground(
         0, help="Finished games that were played before.", rich_help_panel=TESTING
     ),
     fault: list[str] = typer.Option(
-        [], help="NAME=SHARE goes wrong; repeatable. A wrong NAME lists all.", rich_help_panel=TESTING
+        [],
+        help="NAME=SHARE goes wrong; repeatable. A wrong NAME lists all.",
+        rich_help_panel=TESTING,
     ),
     disallow: list[str] = typer.Option(
         [], help="Path that robots.txt forbids; repeatable.", rich_help_panel=TESTING

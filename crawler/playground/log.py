@@ -62,8 +62,17 @@ class Log:
     def times(self, kinds: Iterable[str]) -> list[float]:
         """When requests of these kinds came, in order."""
         wanted = set(kinds)
-        return [entry.at for entry in self.entries if entry.kind in wanted]
+        return [entry.at for entry in list(self.entries) if entry.kind in wanted]
+
+    def too_many(self, kinds: Iterable[str], count: int, seconds: float) -> int:
+        """How many requests of these kinds came less than `seconds` after the `count`-th before.
+
+        With a count of 1 these are the violations of a Crawl-delay.
+        """
+        times = sorted(self.times(kinds))
+        pairs = zip(times, times[count:], strict=False)
+        return sum(later - before < seconds for before, later in pairs)
 
     def disallowed(self) -> list[Entry]:
         """The requests that robots.txt forbids."""
-        return [entry for entry in self.entries if entry.disallowed]
+        return [entry for entry in list(self.entries) if entry.disallowed]

@@ -13,14 +13,14 @@ let match = null;
 let pictured = 0;
 let chosen = null;
 let watching = false;
-let asked = 0, shown = 0;
+let asked = 0, answered = 0;
 
 // An answer that a later one has overtaken is out of date.
 async function refresh() {
   const turn = (asked += 1);
   const now = await ask(`/api/battles/${id}`);
-  if (turn < shown) return;
-  shown = turn;
+  if (turn < answered) return;
+  answered = turn;
   show(now);
 }
 
@@ -56,9 +56,10 @@ async function begin({ round, phase }) {
   map.clear();
   choose(null);
   try {
-    uncover(await ask(`/api/battles/${id}/rounds/${round}`));
+    const shown = await ask(`/api/battles/${id}/rounds/${round}`);
+    if (pictured === round) uncover(shown); // else it came too late: another round runs
   } catch {
-    if (phase === "round") pictured = 0;
+    if (pictured === round && phase === "round") pictured = 0;
   }
 }
 

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
+from crawler.playground.faults import Faults
 from crawler.playground.multiplayer import Pace
 from crawler.playground.server import Server, start_in_thread
 from crawler.playground.world import WorldConfig
 from tests.crawler.playground.conftest import place_pin, sign_in, start_match, visitor
 
 SENTENCE = re.compile(r"right answer was (?:in |indeed |actually )?(.+?)\. ")
+
+PIXELS = 'document.querySelector(".mapsConsumerUiSceneCoreScene__canvas").toDataURL()'
 
 
 class Clock:
@@ -101,3 +104,25 @@ def test_a_country_is_clicked_or_typed_and_a_hit_goes_on(
         clock.now += 20
         expect(page.get_by_text("2 / ")).to_be_visible()
         expect(page.locator("#guess-map")).to_be_visible()
+
+
+def test_a_late_picture_is_not_shown_in_the_next_round(browser: Browser, clock: Clock) -> None:
+    faults = Faults(slow_picture=(1,), slow_seconds=3)
+    config = WorldConfig(seed=8, countries=("NL", "CD"), bad_share=0)
+    with (
+        start_in_thread(config, faults=faults, pace=Pace(10, 10, 10), clock=clock) as server,
+        visitor(browser, server) as page,
+    ):
+        sign_in(page)
+        start_match(page)
+        with page.expect_response("**/rounds/1") as late:
+            with page.expect_request("**/rounds/1"):
+                clock.now += 10
+            with page.expect_response("**/rounds/2"):
+                clock.now += 20
+            expect(page.get_by_text("Loading location")).to_be_hidden()
+            second = page.evaluate(PIXELS)
+        late.value.finished()
+        page.evaluate("() => new Promise((resume) => setTimeout(resume, 100))")
+        expect(page.get_by_text("2 / ")).to_be_visible()
+        assert page.evaluate(PIXELS) == second

@@ -4,6 +4,8 @@ import re
 from collections import Counter
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from crawler.playground.game import NoSuchGame, WrongRound
 from crawler.playground.multiplayer import MAX_ROUNDS, MIN_ROUNDS, Match, Matches, Pace, Phase
@@ -98,6 +100,20 @@ def test_a_match_runs_by_the_clock(
 ) -> None:
     moment = matches.join("a", 1000).moment(1000 + seconds)
     assert (moment.phase, moment.round, moment.left) == (phase, number, left)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.floats(0, 400), st.sampled_from([PACE, Pace(0, 0.3, 0.1), Pace(1, 5, 0)]))
+def test_every_phase_ends_in_the_next_one(world: World, seconds: float, pace: Pace) -> None:
+    match = Matches(world, pace).join("a", 0)
+    moment = match.moment(seconds)
+    if moment.phase is Phase.OVER:
+        assert (moment.round, moment.left) == (len(match.rounds), 0)
+        return
+    assert 0 <= moment.left <= max(pace.start, pace.round, pace.pause) + 1e-6
+    after = match.moment(seconds + moment.left + 1e-6)
+    assert (after.phase, after.round) != (moment.phase, moment.round)
+    assert after.round - moment.round in (0, 1)
 
 
 def test_a_match_is_over_when_its_last_round_is(matches: Matches) -> None:

@@ -226,6 +226,8 @@ def test_the_log_knows_what_robots_txt_forbids_and_when_requests_came() -> None:
         assert [entry.path for entry in server.log.disallowed()] == ["/results/1", "/results/2"]
         assert server.log.kinds["page"] == before + 3
         assert server.log.times(["page"])[-3:] == [clock.now] * 3
+        assert server.log.too_many(["page"], 2, 5) == 1
+        assert server.log.too_many(["page"], 3, 5) == 0
         assert len({entry.player for entry in server.log.entries} - {""}) == 1
 
     robots = Robots(("/results/", "/user/"), 2.5)
