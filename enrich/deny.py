@@ -36,6 +36,8 @@ def parse_rules(values: Mapping[Kind, Sequence[str]], *, source: str, reason: st
             of, value = source, text.strip()
             if kind in (Kind.ID, Kind.GROUP):
                 of, _, value = value.partition(":")
+                if not (of and value):
+                    raise UsageError(f"{OPTION[kind]} {text}: give SOURCE:{kind.upper()}")
             try:
                 rules.append(Rule(kind, value, of, reason, now))
             except ValueError as error:
