@@ -14,6 +14,7 @@ KOSOVO = "XK"
 """User-assigned in ISO 3166, but the code in general use; alpha-3 is XKX, or XKK with Unicode."""
 
 EVERYDAY_NAMES = {
+    "AE": ("UAE", "Emirates"),
     "BA": ("Bosnia", "Bosnia & Herzegovina", "Bosnia-Herzegovina"),
     "BN": ("Brunei",),
     "BO": ("Plurinational State of Bolivia",),
@@ -58,6 +59,7 @@ EVERYDAY_NAMES = {
     "MM": ("Burma",),
     "MO": ("Macau",),
     "NL": ("Holland",),
+    "PN": ("Pitcairn Islands",),
     "PS": ("Palestine", "Palestinian Territories", "Occupied Palestinian Territory"),
     "RE": ("La Réunion",),
     "RU": ("Russia",),

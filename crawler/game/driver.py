@@ -7,14 +7,16 @@ two looks at something. Nothing is added to the page: no style, no script, no at
 import asyncio
 import base64
 import hashlib
+import io
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from PIL import Image
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Page, Request, Response, Route
 from playwright.async_api import TimeoutError as PlaywrightTimeoutError
@@ -40,6 +42,8 @@ SETTLE_SECONDS = 0.5
 NETWORK_PAUSE = 0.1
 """How long nothing must be loading for a page to count as loaded."""
 NAVIGATION_POLL = 0.01
+BLANK_RANGE = 8
+"""Levels of brightness between which a picture counts as one colour."""
 LOADS = frozenset({"document", "fetch", "xhr"})
 NAVIGATED = ("context was destroyed", "Cannot find context", "navigat", "Frame was detached")
 GONE = ("Target page, context or browser has been closed", "Target crashed", "Page crashed")
@@ -66,8 +70,10 @@ class PageDriver:
         page.on("response", self._response_came)
         page.on("crash", self._page_crashed)
 
-    def _request_began(self, _: Request) -> None:
+    def _request_began(self, request: Request) -> None:
         self._in_flight += 1
+        if request.is_navigation_request() and request.frame == self.page.main_frame:
+            self.refusal = None
 
     def _request_ended(self, _: Request) -> None:
         self._in_flight -= 1
@@ -178,8 +184,14 @@ class PageDriver:
                 else:
                     settled = self._in_flight <= 0 or now - equal_since >= SETTLE_SECONDS
                 if settled or now >= ends_at:
-                    covered = box["covered"] > 0
-                    return Picture(image, "jpg", datetime.now(UTC), settled, covered)
+                    return Picture(
+                        image,
+                        "jpg",
+                        datetime.now(UTC),
+                        settled=settled,
+                        covered=box["covered"] > 0,
+                        blank=_is_blank(image),
+                    )
                 await asyncio.sleep(FRAME_PAUSE)
 
     async def _screenshot(self, box: dict[str, float]) -> bytes:
@@ -266,7 +278,6 @@ class PageDriver:
         return {parse_round(item["text"]): item["link"] for item in found}
 
     async def _open(self, url: str, seconds: float) -> None:
-        self.refusal = None
         async with self._bounded(seconds):
             await self.page.goto(url, wait_until="domcontentloaded", timeout=1000 * seconds)
 
@@ -322,6 +333,14 @@ class PageDriver:
 
 class _NavigatedError(DriverTimeoutError):
     """The page went elsewhere while it was asked something."""
+
+
+def _is_blank(image: bytes) -> bool:
+    with Image.open(io.BytesIO(image)) as picture:
+        # Decoded at an eighth of its size, which costs next to nothing.
+        picture.draft("L", (picture.width // 8, picture.height // 8))
+        bands = cast("list[tuple[int, int]]", [*picture.convert("RGB").getextrema()])
+    return all(high - low <= BLANK_RANGE for low, high in bands)
 
 
 @cache

@@ -108,8 +108,8 @@ class Delays:
     other: float = 1
 
     def after(self, outcome: Outcome, attempts: int) -> float:
+        if outcome.retry_after is not None:
+            return outcome.retry_after
         if outcome.reason is FailReason.RATE_LIMITED:
-            if outcome.retry_after is not None:
-                return outcome.retry_after
             return self.rate_limit * 2.0 ** (attempts - 1)
         return self.duplicate if outcome.reason is FailReason.DUPLICATE else self.other

@@ -46,6 +46,7 @@ class Multiplayer(Steps):
         self._number = 0
         self._may_guess = options.guess
         self._states = list(_STATES)
+        self._reloaded: set[int] = set()
         self._troubles = 0
 
     async def run(self) -> None:
@@ -102,21 +103,31 @@ class Multiplayer(Steps):
 
     async def _next(self, seen: Marker) -> Marker:
         """What the page shows after `seen`; that may be the same again, of another round."""
-        others = [state for state in self._states if state is not seen]
+        # An answer is left for what follows it; a countdown beside it says nothing new.
+        same = (Marker.VERDICT, Marker.WAITING) if seen is Marker.VERDICT else (seen,)
+        others = [state for state in self._states if state not in same]
         patience = self.limits.lobby if seen is Marker.WAITING else self.limits.verdict
         began_at = self.clock.monotonic()
-        reloaded = seen is not Marker.LOADING
         while self.clock.monotonic() - began_at <= patience:
             found = await self.glance(others, GLANCE)
             if found is not None:
                 return found
             if seen is Marker.PICTURE and await self._round_number() != self._number:
                 return seen
-            if not reloaded and self.clock.monotonic() - began_at > self.limits.capture:
-                reloaded = True
-                await self.open_game()
+            late = self.clock.monotonic() - began_at > self.limits.capture
+            if seen is Marker.LOADING and late:
+                await self._reload_once(self._number + 1)
         reason = FailReason.NO_PICTURE if seen is Marker.LOADING else FailReason.ROUND
         raise Stop(reason, f"{self.doing}: only {seen} in {patience:g} s")
+
+    async def _reload_once(self, number: int) -> bool:
+        """For a picture that does not come; False when that was tried for this round."""
+        if number in self._reloaded:
+            return False
+        self._reloaded.add(number)
+        self._states = list(_STATES)
+        await self.open_game()
+        return True
 
     async def _round_number(self) -> int:
         return await self.driver.round_number(self.limits.round)
@@ -128,6 +139,9 @@ class Multiplayer(Steps):
         if self.sink.committed(self.game, number) or self.sink.held(self.game, number):
             return
         picture = await self.capture(Marker.PICTURE)
+        if picture.blank and await self._reload_once(number):
+            self._number = 0  # what is shown next counts as another round
+            return
         still = await self.glance((Marker.PICTURE,), 0) is not None
         if still and await self._round_number() == number:
             self.sink.hold(self.game, number, picture)

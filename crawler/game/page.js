@@ -89,12 +89,14 @@
 
     // All that a match's page tells at the end of a round, in one look.
     verdict: ([[label, sentence, link, others, players], seconds]) => until(seconds, () => {
-      const words = present(sentence).at(-1), number = present(label).at(-1);
+      const number = present(label).at(-1);
+      const words = present(sentence).at(-1)?.innerText.split("\n")
+        .find((line) => line.toLowerCase().includes(sentence.text.toLowerCase()));
       if (!words || !number) return null;
       const flags = present(others).at(-1)?.parentElement.querySelectorAll("img[alt]") ?? [];
       return {
         label: number.innerText.trim(),
-        sentence: words.innerText.trim(),
+        sentence: words.trim(),
         link: find(link).at(-1)?.href ?? "",
         guesses: [...flags].map((flag) => flag.alt),
         players: new Set(find(players).map((node) => node.getAttribute("href"))).size,

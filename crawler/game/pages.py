@@ -10,7 +10,7 @@ _PLACE_FIELDS = ("cbll", "ll")
 _ANSWER = re.compile(
     r"right answer was\s+(?:(?:in|indeed|actually)\s+)*"
     # A full stop after a single capital or "St" belongs to a name: the U.S. Virgin Islands.
-    r"(?P<country>\S.*?)(?:(?<!\b[A-Z])(?<!\bSt)[.!](?:\s|$)|$)",
+    r"(?P<country>\w.*?)(?:(?<!\b[A-Z])(?<!\bSt)[.!](?:\s|$)|$)",
     re.IGNORECASE | re.DOTALL,
 )
 

@@ -19,7 +19,7 @@ from crawler.reasons import FailReason
 
 LOBBY_TRIES = 5
 _ROUND_PAGE = (Marker.NOT_FOUND, Marker.ANSWER, Marker.ROUND, Marker.FINISHED)
-_RETRIED = frozenset({FailReason.ROUND, FailReason.NO_PICTURE})
+_RETRIED = frozenset({FailReason.ROUND, FailReason.NO_PICTURE, FailReason.SERVER_ERROR})
 
 
 async def play(driver: GameDriver, clock: Clock, sink: Sink, options: Options) -> Outcome:
@@ -67,7 +67,7 @@ class Singleplayer(Steps):
         while self.missing():
             self.check_time(self.limits.game)
             try:
-                if await self._round():
+                if await self._round(first=not reloaded):
                     return
                 reloaded = False
             except (DriverTimeoutError, Stop) as error:
@@ -76,7 +76,7 @@ class Singleplayer(Steps):
                 reloaded = True
                 await self.open_game()
 
-    async def _round(self) -> bool:
+    async def _round(self, *, first: bool) -> bool:
         """One round, or what is left of it; True when the game is over."""
         seen = await self._round_page()
         if seen is Marker.FINISHED:
@@ -84,13 +84,20 @@ class Singleplayer(Steps):
         number = await self.driver.round_number(self.limits.round)
         if seen is Marker.ROUND:
             if not self.sink.committed(self.game, number):
-                self.sink.hold(self.game, number, await self.capture(Marker.ROUND))
+                await self._photograph(number, first=first)
             await self.driver.guess(self.limits.guess)
             await self.see((Marker.ANSWER,), self.limits.answer)
         await self._record(number)
         if self.missing():
             await self.driver.next_round(self.limits.round)
         return False
+
+    async def _photograph(self, number: int, *, first: bool) -> None:
+        """Holds the picture. One of a single colour may only not be drawn yet: once more, then."""
+        picture = await self.capture(Marker.ROUND)
+        if picture.blank and first:
+            raise Stop(FailReason.NO_PICTURE, f"{self.doing}: nothing is drawn")
+        self.sink.hold(self.game, number, picture)
 
     async def _round_page(self) -> Marker:
         seen = await self.glance(_ROUND_PAGE, self.limits.round)

@@ -37,6 +37,8 @@ class Picture:
     """Two frames were equal and nothing was loading; else what there was when time ran out."""
     covered: bool = False
     """Something else on the page overlapped the photograph."""
+    blank: bool = False
+    """All of one colour: nothing was drawn, or the place is dark."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +135,7 @@ class Outcome:
     reason: FailReason | None = None
     detail: str = ""
     retry_after: float | None = None
-    """Seconds that the server asked us to wait."""
+    """Seconds that the server asked us to wait, with a refusal."""
     found: tuple[str, ...] = ()
     """Games that the site lists, for a task that was to find some."""
 

@@ -35,6 +35,7 @@ def round_capture(
     except ValueError:
         country = ""
     extra: dict[str, Any] = {
+        "blank": picture.blank,
         "browser": browser,
         "covered": picture.covered,
         "link": answer.link,
@@ -93,6 +94,7 @@ class GameSink:
 
     def hold(self, game: str, number: int, picture: Picture) -> None:
         details = {
+            "blank": picture.blank,
             "captured_at": picture.captured_at.isoformat(),
             "covered": picture.covered,
             "settled": picture.settled,

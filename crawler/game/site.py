@@ -22,6 +22,8 @@ class Marker(StrEnum):
     """Any page that does not ask for a login."""
     WALL = "wall"
     RATE_LIMITED = "rate_limited"
+    TROUBLE = "trouble"
+    """The page says that its server failed it."""
     GAME = "game"
     """The page is a game's, whatever it shows."""
     LOADING = "loading"
@@ -91,6 +93,14 @@ _CONDITIONS = {
         )
     ),
     Marker.RATE_LIMITED: Condition((Element("body", "Rate limit"),)),
+    Marker.TROUBLE: Condition(
+        (
+            Element("body", "Something went wrong"),
+            Element("body", "Something broke"),
+            Element("body", "The server does not answer"),
+            Element("body", "Too busy"),
+        )
+    ),
     Marker.GAME: Condition(path="^/(game|battle-royale)/[^/]+$"),
     Marker.LOADING: Condition((_LOADING,)),
     Marker.ROUND: Condition(_MAP_CONTROLS, none_of=(_LOADING, *_NEXT)),
@@ -168,7 +178,8 @@ class Site:
     answer: Element = Element('[data-qa="correct-location-marker"]')
     next: tuple[Element, ...] = _NEXT
     spectate: Element = Element(BUTTON, "Spectate", exact=True)
-    sentence: Element = Element("body *", "right answer was")
+    sentence: Element = _SENTENCE
+    """The line of it that holds the text."""
     place_link: Element = Element('a[href^="https://maps.google.com/maps?ll="]')
     """In a match: where the picture was taken; 0,0 when the page does not know."""
     others: Element = Element("body *", "Already made guesses")

@@ -6,6 +6,7 @@ corrected, and what is held without an answer is what the mode `results` reads a
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 
 from crawler.game.pages import parse_map_link
@@ -24,6 +25,15 @@ from crawler.game.site import Marker
 from crawler.reasons import FailReason
 
 CONSENT_TRIES = 3
+_BLAMED_ON_PAGE = (FailReason.NO_PICTURE, FailReason.SERVER_ERROR)
+_REFUSALS = (FailReason.RATE_LIMITED, FailReason.SERVER_ERROR)
+_IN_THE_WAY = (
+    Marker.WALL,
+    Marker.RATE_LIMITED,
+    Marker.TROUBLE,
+    Marker.SIGNED_OUT,
+    Marker.CONSENT,
+)
 POLL = 0.3
 """Seconds between two looks at something that only looking again can tell."""
 
@@ -37,7 +47,7 @@ class Stop(Exception):  # noqa: N818 - an end, not always an error
         self.detail = detail
 
 
-class Steps:
+class Steps(ABC):
     """One task in progress. `doing` and `reason` say what a verb that times out now means."""
 
     def __init__(self, driver: GameDriver, clock: Clock, sink: Sink, options: Options) -> None:
@@ -59,9 +69,9 @@ class Steps:
         self._again: Callable[[], Awaitable[None]] = self._open_lobby
         self._began_at = clock.monotonic()
 
+    @abstractmethod
     async def run(self) -> None:
         """The mode itself. Raises Stop, DriverTimeoutError or PageGoneError."""
-        raise NotImplementedError
 
     async def outcome(self) -> Outcome:
         """Runs to the end, whatever the end is."""
@@ -75,24 +85,20 @@ class Steps:
             reason, detail = self.reason, f"{self.doing}: {error}"
         except PageGoneError as error:
             reason, detail = FailReason.BROWSER, f"{self.doing}: {error}"
-        blames_page = reason in (self.reason, FailReason.NO_PICTURE)
-        refusal = self.driver.refusal if blames_page else None
-        if refusal is not None:
+        refusal = self.driver.refusal
+        if refusal is not None and reason in (self.reason, *_BLAMED_ON_PAGE):
             rate = refusal.status == 429
             reason = FailReason.RATE_LIMITED if rate else FailReason.SERVER_ERROR
             detail = f"{detail} (the server answered {refusal.status})"
+        waits = refusal is not None and reason in _REFUSALS
         return Outcome(
             game=self.game,
             committed=len(self.committed()),
             missing=self.missing() if reason is None else (),
             reason=reason,
             detail=detail,
-            retry_after=self._retry_after() if reason is FailReason.RATE_LIMITED else None,
+            retry_after=refusal.retry_after if refusal is not None and waits else None,
         )
-
-    def _retry_after(self) -> float | None:
-        refusal = self.driver.refusal
-        return refusal.retry_after if refusal else None
 
     def committed(self) -> tuple[int, ...]:
         if not self.game:
@@ -130,16 +136,18 @@ class Steps:
 
     def _in_the_way(self, wanted: Sequence[Marker]) -> Sequence[Marker]:
         """What a page can show instead of what was asked for. Consent is not asked for ever."""
-        markers = [Marker.WALL, Marker.RATE_LIMITED, Marker.SIGNED_OUT, Marker.CONSENT]
+        markers = [marker for marker in _IN_THE_WAY if marker not in wanted]
         if self._consents >= CONSENT_TRIES:
             markers.remove(Marker.CONSENT)
-        return [marker for marker in markers if marker not in wanted]
+        return markers
 
     async def _clear(self, found: Marker) -> None:
         if found is Marker.WALL:
             raise Stop(FailReason.WALL, f"{self.doing}: the site shows a wall")
         if found is Marker.RATE_LIMITED:
             raise Stop(FailReason.RATE_LIMITED, f"{self.doing}: the site asks for a pause")
+        if found is Marker.TROUBLE:
+            raise Stop(FailReason.SERVER_ERROR, f"{self.doing}: the page says that it failed")
         if found is Marker.SIGNED_OUT:
             await self._sign_in_again()
         else:

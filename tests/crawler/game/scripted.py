@@ -197,9 +197,9 @@ class FakeDriver:
         return self.number
 
     async def capture(self, seconds: float) -> Picture:
-        covered = bool(self._step("capture"))
+        step = self._step("capture")
         image = f"{self.game}/{self.number}".encode()
-        return Picture(image, "jpg", WHEN, covered=covered)
+        return Picture(image, "jpg", WHEN, covered=step is True, blank=step == "blank")
 
     async def guess(self, seconds: float) -> None:
         self._step("guess")

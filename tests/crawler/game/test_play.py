@@ -1,5 +1,6 @@
 """The game's state machine against a scripted site: every branch, and a crash at every step."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from crawler.game.play import play
 from crawler.game.port import DriverTimeoutError, Outcome, Refusal
 from crawler.game.site import Marker
+from crawler.game.steps import SystemClock
 from crawler.reasons import FailReason
 from tests.crawler.game import scripted
 from tests.crawler.game.scripted import (
@@ -36,6 +38,44 @@ def test_plays_a_new_game() -> None:
     assert sink.commits == all_committed()
     assert sink.holds == {}
     assert driver.calls.count("guess") == ROUNDS
+
+
+def test_a_round_that_is_committed_is_guessed_and_not_photographed_again() -> None:
+    # A site that lost what it knew deals a round again that was played before.
+    server, sink = Server(), FakeSink()
+    first = FakeDriver(server)
+    run(first, sink)
+    kept = dict(sink.commits)
+    del sink.commits["g", 5]
+    server.guessed["g"] = 3
+    again = FakeDriver(server)
+    assert run(again, sink, game="g") == Outcome(game="g", committed=ROUNDS)
+    assert (again.calls.count("guess"), again.calls.count("capture")) == (2, 1)
+    assert sink.commits == kept
+
+
+def test_an_answer_to_a_round_without_a_picture_is_passed_by() -> None:
+    driver, sink = FakeDriver(Server()), FakeSink()
+    number = driver.game_id
+
+    async def guessed_by_another() -> str:
+        game = await number()
+        driver.server.guessed[game] = 1
+        driver.shown = Marker.ANSWER
+        return game
+
+    driver.game_id = guessed_by_another  # type: ignore[method-assign]
+    assert run(driver, sink) == Outcome(game="g", committed=ROUNDS - 1, missing=(1,))
+
+
+def test_the_real_clock_goes_on() -> None:
+    async def seconds() -> float:
+        clock = SystemClock()
+        began = clock.monotonic()
+        await clock.sleep(0.01)
+        return clock.monotonic() - began
+
+    assert asyncio.run(seconds()) >= 0.005
 
 
 def test_a_picture_is_held_before_its_guess() -> None:
@@ -159,6 +199,25 @@ def test_a_picture_that_never_comes_has_its_own_reason() -> None:
     assert run(driver, FakeSink()).reason is FailReason.NO_PICTURE
 
 
+def test_a_blank_picture_is_fetched_again_and_then_believed() -> None:
+    sink = FakeSink()
+    driver = FakeDriver(Server(), capture=["blank", None, "blank", "blank"])
+    assert run(driver, sink).committed == ROUNDS
+    assert driver.calls.count("open_game") == 2
+    assert not sink.commits["g", 1][0].blank
+    assert sink.commits["g", 2][0].blank, "a dark place is a dark place"
+
+
+def test_a_page_that_says_that_it_failed_is_opened_again_at_once() -> None:
+    clock, driver = FakeClock(), FakeDriver(Server(), see=[None, None, Marker.TROUBLE])
+    assert run(driver, FakeSink(), clock=clock).committed == ROUNDS
+    assert (driver.calls.count("open_game"), clock.time) == (1, 0)
+    driver = FakeDriver(Server(), see=[None, None, Marker.TROUBLE, Marker.TROUBLE])
+    driver.refusal = Refusal(503, 1.0)
+    outcome = run(driver, FakeSink())
+    assert (outcome.reason, outcome.retry_after) == (FailReason.SERVER_ERROR, 1.0)
+
+
 def test_every_round_may_be_begun_again_once() -> None:
     timeout = DriverTimeoutError("no canvas")
     driver = FakeDriver(Server(), capture=[timeout, None] * ROUNDS)
@@ -249,7 +308,7 @@ def test_what_the_server_answered_is_the_reason(status: int, reason: FailReason)
     outcome = run(driver, FakeSink())
     assert outcome.reason is reason
     assert str(status) in outcome.detail
-    assert outcome.retry_after == (12.5 if status == 429 else None)
+    assert outcome.retry_after == 12.5
 
 
 def test_a_rate_limit_in_mid_game_says_how_long() -> None:
