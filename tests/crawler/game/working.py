@@ -16,6 +16,7 @@ import psutil
 
 from crawler.crawl import count_captures
 from crawler.frontier import NewTask
+from crawler.game import spider
 from crawler.game.browsers import BrowserLimits
 from crawler.game.crawl import PLAYGROUND_ACCOUNT
 from crawler.game.driver import PageDriver
@@ -40,7 +41,8 @@ class Order:
     crash_at_guess: int = 0
     """The guess, counted from 1, at which the page is made to crash."""
     browser: dict[str, int] = field(default_factory=dict)
-    site: dict[str, Any] = field(default_factory=dict)
+    free_bytes: str = ""
+    """A file with the number that stands for what is free on the disk."""
 
 
 class Working:
@@ -124,14 +126,22 @@ class Working:
         lines = (self.directory / "looks.jsonl").read_text().splitlines()
         return [json.loads(line) for line in lines]
 
+    def browsers(self) -> list[int]:
+        """For each page that was opened, how many browsers had been started by then."""
+        return [int(line) for line in (self.directory / "browsers.txt").read_text().split()]
+
     def caps(self) -> list[int]:
         """The free places of each context, after its page had gone."""
         return [int(line) for line in (self.directory / "caps.txt").read_text().split()]
 
 
 def is_browser(process: psutil.Process) -> bool:
-    words = command(process)
-    return "--remote-debugging-pipe" in words and "--type=" not in words
+    """Whether it is a browser's main process: the leader of the group, not yet a copy of it."""
+    with suppress(ProcessLookupError):
+        words = command(process)
+        ours = "--remote-debugging-pipe" in words and "--type=" not in words
+        return ours and os.getpgid(process.pid) == process.pid
+    return False
 
 
 def command(process: psutil.Process) -> str:
@@ -164,7 +174,7 @@ def main(order_text: str) -> None:
     job = GameJob(
         directory=directory,
         writer="game-0",
-        site=Site(base_url=order.url, **order.site),
+        site=Site(base_url=order.url),
         account=PLAYGROUND_ACCOUNT,
         user_agent=user_agent(CONTACT),
         pages=order.pages,
@@ -173,6 +183,8 @@ def main(order_text: str) -> None:
         queue=Queue(directory),
     )
     _spy(directory, order.crash_at_guess)
+    if order.free_bytes:
+        spider.free_bytes_of = lambda _: lambda: int(Path(order.free_bytes).read_text())  # type: ignore[assignment]
     asyncio.run(job.worker().run())
     sys.stdout.flush()
     os._exit(0)
@@ -186,6 +198,9 @@ def _spy(directory: Path, crash_at_guess: int) -> None:
     async def looked_at(self: GameSpider, task: Any, page: Any) -> Any:
         with (directory / "looks.jsonl").open("a") as file:
             file.write(json.dumps(await page.evaluate(LOOK)) + "\n")
+        assert self.browsers is not None
+        with (directory / "browsers.txt").open("a") as file:
+            file.write(f"{self.browsers.stats.get_value('playwright/browser_count')}\n")
         return await play(self, task, page)
 
     async def counted(self: GameSpider, page: Any) -> None:
