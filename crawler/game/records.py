@@ -13,6 +13,7 @@ from crawler.game.pages import parse_answer, parse_map_link
 from crawler.game.port import Answer, Picture
 from crawler.game.site import Site
 from crawler.ledger import Held, Ledger, keys_elsewhere, ledger_paths
+from crawler.probe import Probe
 from crawler.spool import Spool
 from shards.capture import Capture, extra_text
 from shards.keys import make_key
@@ -76,13 +77,20 @@ class GameSink:
     """
 
     def __init__(
-        self, site: Site, spool: Spool, frontier: Frontier, task_id: str, browser: str
+        self,
+        site: Site,
+        spool: Spool,
+        frontier: Frontier,
+        task_id: str,
+        browser: str,
+        probe: Probe | None = None,
     ) -> None:
         self._site = site
         self._spool = spool
         self._frontier = frontier
         self._task_id = task_id
         self._browser = browser
+        self._probe = probe
         self._elsewhere: dict[str, set[str]] = {}
 
     def claim(self, game: str) -> bool:
@@ -119,7 +127,9 @@ class GameSink:
     def commit(self, game: str, number: int, picture: Picture, answer: Answer) -> None:
         capture = round_capture(self._site, game, number, picture, answer, self._browser)
         task = ledger_task(self._task_id, game)
-        self._spool.add(capture, picture.image, picture.extension, task_id=task)
+        added = self._spool.add(capture, picture.image, picture.extension, task_id=task)
+        if added and self._probe is not None:
+            self._probe.observe(capture, picture.image)
 
     def _committed_elsewhere(self, game: str) -> set[str]:
         """Asked once for each game: nobody else works on it while this task is leased."""

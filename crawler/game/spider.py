@@ -26,6 +26,7 @@ from crawler.game.session import read_session, write_session
 from crawler.game.site import Site
 from crawler.game.steps import SystemClock
 from crawler.job import Worker
+from crawler.probe import Probe
 from crawler.queue import Queue
 from crawler.reasons import ENDS_RUN, FailReason
 from crawler.spool import Spool
@@ -89,6 +90,7 @@ class GameSpider(scrapy.Spider):
     ) -> None:
         super().__init__(**kwargs)
         self.stats = stats
+        self._probe = Probe(stats.quality)
         self.job = job
         self.spool = spool
         self.frontier = frontier
@@ -209,7 +211,9 @@ class GameSpider(scrapy.Spider):
         return await mode_of(task.id).run(
             driver,
             SystemClock(),
-            GameSink(self.job.site, self.spool, self.frontier, owner_of(task), version),
+            GameSink(
+                self.job.site, self.spool, self.frontier, owner_of(task), version, self._probe
+            ),
             Options(
                 account=self.job.account,
                 rounds=self.job.site.rounds,
