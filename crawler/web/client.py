@@ -188,8 +188,8 @@ class PoliteClient:
                 robots = await self._robots(host, request)
                 if not robots.allows(url):
                     raise FetchError(FailReason.ROBOTS, f"robots.txt of {host.origin}")
-                if robots.delay:
-                    claims = {**claims, host.budget: robots.limits()}
+                if limits := robots.limits():
+                    claims = {**claims, host.budget: limits}
             headers = request.headers if host.origin == first else harmless(request.headers)
             reply = await self._send(host, url, headers, claims, request)
             if reply.status not in REDIRECTS or reply.status in request.expect:

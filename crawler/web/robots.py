@@ -22,8 +22,7 @@ class RobotsRules:
 
     _parsed: Any = None
     """A Protego, or None where all is allowed."""
-    delay: float = 0.0
-    """Crawl-delay in seconds."""
+    _limits: tuple[Limit, ...] = ()
 
     @classmethod
     def parse(cls, body: bytes) -> Self:
@@ -31,7 +30,12 @@ class RobotsRules:
         from protego import Protego
 
         parsed = Protego.parse(body[:MAX_BYTES].decode("utf-8", "replace").removeprefix("\ufeff"))
-        return cls(parsed, parsed.crawl_delay(PRODUCT) or 0.0)
+        limits = []
+        if delay := parsed.crawl_delay(PRODUCT):
+            limits.append(Limit(1, delay))
+        if (rate := parsed.request_rate(PRODUCT)) and rate.requests > 0 and rate.seconds > 0:
+            limits.append(Limit(rate.requests, float(rate.seconds)))
+        return cls(parsed, tuple(limits))
 
     @classmethod
     def for_status(cls, status: int, body: bytes) -> "RobotsRules | None":
@@ -44,5 +48,10 @@ class RobotsRules:
         return self._parsed is None or bool(self._parsed.can_fetch(url, PRODUCT))
 
     def limits(self) -> tuple[Limit, ...]:
-        """The Crawl-delay as a limit of the host's budget."""
-        return (Limit(1, self.delay),) if self.delay else ()
+        """Crawl-delay and Request-rate as limits of the host's budget."""
+        return self._limits
+
+    @property
+    def delay(self) -> float:
+        """Seconds from one request to the next that the limits mean in the long run."""
+        return max((limit.seconds / limit.count for limit in self._limits), default=0.0)

@@ -44,16 +44,14 @@ class Turns:
         """Holds all that one exchange needs. Raises FetchError when the wait is too long."""
         host.users += 1
         try:
-            async with host.slots, self._slots:
-                await self._wait_while_blocked(host)
-                if not claims:
-                    yield
-                    return
-                turn = await self._reserve(claims)
+            async with host.slots:
+                turn = await self._enter(host, claims)
                 try:
                     yield
                 finally:
-                    self._budgets.finish(turn)
+                    self._slots.release()
+                    if turn is not None:
+                        self._budgets.finish(turn)
         finally:
             host.users -= 1
 
@@ -62,19 +60,36 @@ class Turns:
         self._budgets.block(name, seconds)
         self._blocked_fresh_until = 0.0
 
-    async def _reserve(self, claims: Claims) -> Turn:
-        """One coroutine of each budget asks at a time, so that hundreds do not."""
-        queue = self._queues.setdefault(tuple(claims), asyncio.Lock())
+    async def _enter(self, host: Host, claims: Claims) -> Turn | None:
+        """Takes a place among all connections, with a turn of the budgets if there are any.
+
+        Who waits for a budget has no place, so that slow hosts do not stop the others.
+        """
+        if not claims:
+            await self._wait_while_blocked(host)
+            await self._slots.acquire()
+            return None
         self.waiting += 1
         try:
-            async with queue:
-                while True:
-                    turn = self._budgets.reserve(claims, hold=self._hold)
-                    if turn.granted:
-                        return turn
+            # One coroutine of each budget asks at a time, so that hundreds do not.
+            async with self._queues.setdefault(tuple(claims), asyncio.Lock()):
+                while not (turn := await self._reserve(claims)).granted:
                     await self._wait(turn.wait, " and ".join(claims))
+                return turn
         finally:
             self.waiting -= 1
+
+    async def _reserve(self, claims: Claims) -> Turn:
+        """Asks once; keeps the place when the turn is granted, because it runs from now on."""
+        await self._slots.acquire()
+        granted = False
+        try:
+            turn = self._budgets.reserve(claims, hold=self._hold)
+            granted = turn.granted
+            return turn
+        finally:
+            if not granted:
+                self._slots.release()
 
     async def _wait_while_blocked(self, host: Host) -> None:
         """A Retry-After of a host without limits: heard here at once, elsewhere in a second."""

@@ -251,6 +251,29 @@ def test_connections_to_one_host_are_bounded(fetch: Fetch) -> None:
     assert most == 3
 
 
+def test_a_slow_host_does_not_stop_the_others(fetch: Fetch) -> None:
+    """Those who wait for their turn at one host take no place from another."""
+
+    async def calls(slow: str, quick: str) -> None:
+        async with PoliteClient(
+            user_agent=AGENT,
+            budgets=fetch.budgets,
+            rules=ClientRules(allow_private=True, connections=2, connections_per_host=5),
+        ) as client:
+            fetch.budgets.block("slow", 500)
+            waits = [
+                asyncio.create_task(client.get(slow, api=True, budget="slow")) for _ in range(5)
+            ]
+            await asyncio.gather(*(client.get(quick) for _ in range(9)))
+            assert client.waiting == 5
+            for wait in waits:
+                wait.cancel()
+
+    with serve() as slow, serve() as quick:
+        asyncio.run(calls(slow.url(), quick.url()))
+    assert (len(slow.seen), len(quick.seen)) == (0, 9)
+
+
 # Failures and retries
 
 

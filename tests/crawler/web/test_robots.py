@@ -16,6 +16,15 @@ def test_our_own_group_wins_over_the_one_for_all() -> None:
     assert rules.limits() == (Limit(1, 2.5),)
 
 
+def test_request_rate_is_a_limit_too() -> None:
+    rules = RobotsRules.parse(b"User-agent: *\nRequest-rate: 10/1m\nCrawl-delay: 1\n")
+    assert rules.limits() == (Limit(1, 1.0), Limit(10, 60.0))
+    assert rules.delay == 6.0
+    for damaged in (b"0/1m", b"5/0", b"x", b"-1/5", b"5"):
+        body = b"User-agent: *\nRequest-rate: " + damaged + b"\n"
+        assert all(limit.count > 0 < limit.seconds for limit in RobotsRules.parse(body).limits())
+
+
 def test_the_longest_rule_and_patterns() -> None:
     rules = RobotsRules.parse(b"User-agent: *\nDisallow: /*.jpg$\nAllow: /open/*.jpg$\n")
     assert not rules.allows(f"{SITE}/a.jpg")
@@ -56,7 +65,7 @@ def test_a_byte_order_mark_hides_nothing() -> None:
 def test_any_bytes_are_a_robots_txt(body: bytes) -> None:
     rules = RobotsRules.parse(body)
     rules.allows(f"{SITE}/a?b=c")
-    assert all(limit.seconds >= 0 for limit in rules.limits())
+    assert all(limit.count > 0 < limit.seconds for limit in rules.limits())
 
 
 @given(st.text(alphabet="User-agent:*\nDisallow/lostfound Crawl-delay0123456789.e", max_size=200))
