@@ -66,6 +66,8 @@ class BattlePages:
         except (ValueError, TypeError, KeyError, OverflowError):
             return error(400, "a guess needs round and country")
         self.server.save()
+        if self.server.luck.strikes("lost_answer"):
+            return error(500, "the answer got lost")
         return web.json_response({"right": right})
 
     def _match(self, request: web.Request) -> Match:

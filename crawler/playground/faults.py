@@ -31,6 +31,8 @@ class Faults:
     """Of visitors: the banner's id is `snigel-cmp-framework`."""
     expired_login: Share = 0.0
     """Of rounds and guesses asked for: the server forgets the session instead."""
+    lost_answer: Share = 0.0
+    """Of guesses: it counts, but the page gets an error instead of the answer."""
     slow_picture: Share = 0.0
     """Of rounds asked for: it comes `slow_seconds` later."""
     no_picture: Share = 0.0

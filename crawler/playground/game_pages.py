@@ -84,6 +84,8 @@ class GamePages:
         except (ValueError, TypeError, KeyError, OverflowError):
             return error(400, "a guess needs round, lat and lon")
         self.server.save()
+        if self.server.luck.strikes("lost_answer"):
+            return error(500, "the answer got lost")
         return web.json_response({**_outcome(game, number), "last": number == ROUNDS})
 
     async def breakdown(self, request: web.Request) -> web.StreamResponse:

@@ -136,8 +136,9 @@ async function guess() {
   find("#guess").disabled = true;
   try {
     await ask(`/api/battles/${id}/guess`, { round: match.round, country: chosen });
-  } finally {
     await refresh();
+  } catch {
+    find("#guess").disabled = false; // whether it counted shows when the match is asked next
   }
 }
 

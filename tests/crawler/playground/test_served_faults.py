@@ -121,6 +121,21 @@ def test_a_login_expires_in_the_middle_of_a_game_and_the_game_stays() -> None:
     played(play, {"faults": Faults(expired_login=(2,))})
 
 
+def test_a_guess_counts_though_its_answer_gets_lost() -> None:
+    async def play(server: Server, client: ClientSession) -> None:
+        game = (await start(client))[1]["id"]
+        guess = {"round": 1, "lat": 0, "lon": 0}
+        assert (await ask(client, f"/api/games/{game}/guess", guess))[0] == 500
+        assert (await ask(client, f"/api/games/{game}"))[1]["round"] == 2
+        for number in range(2, 6):
+            body = {**guess, "round": number}
+            assert (await ask(client, f"/api/games/{game}/guess", body))[0] == 200
+        results = (await ask(client, f"/api/results/{game}"))[1]
+        assert results["rounds"][0]["lat"] == server.truth_of(game)[0]["lat"]
+
+    played(play, {"faults": Faults(lost_answer=(1,))})
+
+
 def test_pictures_that_are_slow_never_come_stay_blank_or_crash() -> None:
     async def play(server: Server, client: ClientSession) -> None:
         game = (await start(client))[1]["id"]
