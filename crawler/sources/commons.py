@@ -4,11 +4,11 @@ https://www.mediawiki.org/wiki/Extension:GeoData. `geosearch` shows at most 500 
 has no next page. Where more stand within some 60 m, `search` with `nearcoord:` pages up to 10,000.
 """
 
+import html
 import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -39,6 +39,8 @@ BUSY = frozenset({"maxlag", "ratelimited", "readonly"})
 SEARCH_TIMEOUT = "geodata-search-timeout"
 WAIT_SECONDS = 5.0
 DATE = re.compile(r"(\d{4})[-:](\d\d)[-:](\d\d)(?:[ T](\d\d:\d\d(?::\d\d)?))?")
+HIDDEN = re.compile(r"<(style|script)\b.*?(?:</\1\s*>|$)", re.DOTALL | re.IGNORECASE)
+TAG = re.compile(r"<[a-zA-Z/!][^>]*>")
 
 Params = dict[str, str | int]
 
@@ -236,26 +238,6 @@ def iso_date(match: "re.Match[str]") -> str:
     return f"{year}-{month}-{day}" + (f"T{time}" if time else "")
 
 
-class _Words(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.words: list[str] = []
-        self.hidden = 0
-
-    def handle_starttag(self, tag: str, attrs: Any) -> None:  # noqa: ARG002
-        self.hidden += tag in ("style", "script")
-
-    def handle_endtag(self, tag: str) -> None:
-        self.hidden -= tag in ("style", "script")
-
-    def handle_data(self, data: str) -> None:
-        if not self.hidden:
-            self.words.append(data)
-
-
-def plain_text(html: Any) -> str:
+def plain_text(markup: Any) -> str:
     """What people read of a piece of HTML, on one line."""
-    reader = _Words()
-    reader.feed(str(html))
-    reader.close()
-    return " ".join("".join(reader.words).split())
+    return " ".join(html.unescape(TAG.sub(" ", HIDDEN.sub(" ", str(markup)))).split())

@@ -30,6 +30,7 @@ ALLOWED = ("CC-BY-", "CC0-", "CC-PDM-")
 """Of these, those without -ND: pictures are made smaller, which is no verbatim copy."""
 ALLOWED_PAGES = ("flickr.com/commons/usage", "usa.gov/copyright", "usa.gov/government-copyright")
 """No known copyright restrictions, and works of the United States' government."""
+GONE = "photo_unavailable"
 KEY_REFUSED = (98, 99, 100)
 UNAVAILABLE = (0, 105, 106)
 EXACT_TIME = "0"
@@ -74,6 +75,10 @@ class Flickr(CellSource):
         """Cells of all times: here a cell's window is of uploads, not of when it was taken."""
         return tasks_in(root_cells(query.area, None, None), query.area)
 
+    def is_stand_in(self, url: str) -> bool:
+        """Pictures that were deleted lead there, with HTTP 200 at the end."""
+        return GONE in url
+
     async def search(self, cell: Cell, get: Get) -> Found:
         if not self.licences:
             self.licences.update(await self._ask_licences(get))
@@ -92,7 +97,7 @@ class Flickr(CellSource):
             "per_page": self.page_items,
         }
         if cell.end is not None:
-            params["max_upload_date"] = -(-cell.end // 1000)
+            params["max_upload_date"] = cell.end // 1000
         records: dict[str, Any] = {}
         page = pages = 1
         while page <= pages:

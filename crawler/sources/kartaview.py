@@ -162,9 +162,9 @@ def read(record: Mapping[str, Any]) -> Photo:
         captured_at="" if shot.startswith(NO_TIME) else shot,
         zone=Zone.ASSUMED_UTC,
         group_id=sequence_id,
-        heading=record.get("heading"),
+        heading=record.get("heading") or None,
         is_panorama=str(record.get("fieldOfView")) == "360" or record.get("projection") == "SPHERE",
-        width=record.get("width"),
-        height=record.get("height"),
+        width=record.get("width") or None,
+        height=record.get("height") or None,
         extra=extra,
     )

@@ -105,7 +105,7 @@ class Mapillary(CellSource):
             "fields": self._fields,
             "limit": self.search_limit,
         }
-        # Whole seconds, one more on either side: whether the ends are included is not documented.
+        # Whole seconds that hold the window: whether its ends are included is not documented.
         if cell.start is not None:
             params["start_captured_at"] = iso_ms(cell.start // 1000 * 1000)
         if cell.end is not None:

@@ -134,6 +134,10 @@ class Source(ABC):
         """The record once more, when the URL of its picture expired; None when that is no use."""
         return None
 
+    def is_stand_in(self, url: str) -> bool:  # noqa: ARG002
+        """Whether what came from `url` is no picture of ours, but a notice that it is gone."""
+        return False
+
     def checks(self, captured: Mapping[str, Iterable[str]]) -> Iterable[NewTask]:  # noqa: ARG002
         """Tasks that find out which captured photographs are deleted: ids by group."""
         return ()

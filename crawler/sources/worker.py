@@ -319,6 +319,8 @@ class SourceWorker:
             limits=source.limits[IMAGES],
             max_bytes=MAX_PICTURE_BYTES,
         )
+        if source.is_stand_in(answer.url):
+            raise FetchError(FailReason.NOT_FOUND, "a notice that the picture is gone")
         return as_picture(answer.body, answer.headers.get("Content-Type", ""))
 
     async def _settle(self, failures: Sequence[Failure]) -> None:

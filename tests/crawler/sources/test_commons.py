@@ -91,13 +91,16 @@ def test_a_camera_s_place_counts_and_not_that_of_what_it_shows(tmp_path: Path) -
     files = [
         with_places(1, service.Coordinate(*outside, False, "object"), service.Coordinate(*inside)),
         with_places(2, service.Coordinate(*inside, False, "object"), service.Coordinate(*outside)),
+        with_places(
+            5, service.Coordinate(*outside, True, "object"), service.Coordinate(*inside, False)
+        ),
         with_places(3, service.Coordinate(*inside, True, "object")),
         with_places(4, service.Coordinate(*inside, True, "")),
     ]
     found = crawl(service.Commons(files=files), tmp_path, Query(area=AREA)).photos
-    assert set(found) == {"1", "3", "4"}
+    assert set(found) == {"1", "3", "4", "5"}
     kinds = {key: photo.extra["position_of"] for key, photo in found.items()}
-    assert kinds == {"1": "camera", "3": "object", "4": "unknown"}
+    assert kinds == {"1": "camera", "3": "object", "4": "unknown", "5": "camera"}
 
 
 def test_files_without_licence_are_counted_and_other_media_left_out(tmp_path: Path) -> None:

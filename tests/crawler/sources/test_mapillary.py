@@ -3,6 +3,7 @@
 import asyncio
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,19 @@ def test_a_point_that_is_always_too_dense_is_reported(tmp_path: Path) -> None:
     assert set(outcome.photos) == {image.id for image in images[:60]}
     assert outcome.capped
     assert len({capped.split()[0] for capped in outcome.capped}) <= 4  # the cells at that point
+
+
+def test_a_time_that_ends_within_a_second_is_kept_to_the_millisecond(tmp_path: Path) -> None:
+    image = service.images(9, BOX, 1)[0]
+    images = [
+        replace(image, id=f"9{number:03}", captured_at=1_600_000_000_000 + 50 * number)
+        for number in range(200)
+    ]
+    since, until = (datetime.fromtimestamp(1_600_000_000 + part, UTC) for part in (2.15, 8.65))
+    query = Query(area=AREA, since=since, until=until)
+    outcome = crawl(service.Mapillary(images=images, limit=80), tmp_path, query)
+    assert set(outcome.photos) == {image.id for image in images[43:173]}
+    assert not outcome.capped
 
 
 def test_a_refused_token_ends_the_run_and_is_named_nowhere(tmp_path: Path) -> None:

@@ -184,6 +184,15 @@ def test_links_that_expired_were_asked_for_again(tmp_path: Path) -> None:
     assert len(again) == len(refused)
 
 
+def test_the_notice_in_place_of_a_deleted_picture_is_not_taken_for_it(tmp_path: Path) -> None:
+    case = of_flickr()
+    gone = frozenset(sorted(case.wanted)[:3])
+    case.server.gone = gone  # type: ignore[attr-defined]
+    working = crawl(case, tmp_path)
+    assert captures(tmp_path).keys() == case.wanted - gone
+    assert working.stats().failed[FailReason.NOT_FOUND] == 3
+
+
 def test_a_refused_key_is_the_end_of_its_task_and_stands_nowhere(tmp_path: Path) -> None:
     case = replace(of_flickr(), key="feedfeedfeedfeed")
     case.server.faults.clear()

@@ -1,7 +1,8 @@
 """Flickr's REST API on loopback: 4,000 results a query, pages of 250, errors with HTTP 200.
 
 A search of a place without a limiting date shows the last 12 hours alone. A page beyond what a
-query shows repeats the first one, so that nobody notices the end.
+query shows repeats the first one, so that nobody notices the end. The address of a picture that was
+deleted leads to a notice, which is a picture too.
 """
 
 import time
@@ -73,6 +74,8 @@ class Flickr(Service):
     key: str = KEY
     cap: int = CAP
     per_page: int = PER_PAGE
+    gone: frozenset[str] = frozenset()
+    """Ids that a search still shows, of pictures that were deleted."""
     by_id: dict[str, Photo] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -86,6 +89,7 @@ def serve(service: Flickr) -> AbstractAsyncContextManager[Flickr]:
         [
             web.route("*", "/services/rest/", handlers.call),
             web.get("/65535/{file}", handlers.picture),
+            web.get("/pw/images/en-us/photo_unavailable.png", handlers.notice),
         ],
     )
 
@@ -161,7 +165,12 @@ class _Handlers:
         photo = self.service.by_id.get(request.match_info["file"].split("_")[0])
         if photo is None:
             return web.Response(status=404)
+        if photo.id in self.service.gone:
+            raise web.HTTPFound("/pw/images/en-us/photo_unavailable.png")
         return web.Response(body=jpeg(photo.id), content_type="image/jpeg")
+
+    async def notice(self, _request: web.Request) -> web.StreamResponse:
+        return web.Response(body=jpeg("gone"), content_type="image/png")
 
     def _record(self, photo: Photo, extras: set[str]) -> dict[str, Any]:
         groups: dict[str, dict[str, Any]] = {
