@@ -78,8 +78,8 @@ class _Request:
     max_bytes: int
     api: bool
     expect: Collection[int]
-    cut: bool = False
-    """The beginning of a longer answer is enough."""
+    is_robots: bool = False
+    """For a robots.txt itself: nothing else is asked first, and its beginning is enough."""
 
 
 class PoliteClient:
@@ -143,7 +143,7 @@ class PoliteClient:
         budget, limits: what each request counts against, over the whole fleet.
         headers: go to the origin of `url` alone, but for Accept and Accept-Language.
         api: a documented interface whose terms the operator has accepted: robots.txt and opt-outs
-        speak of pages and pictures and are not asked, and a 401 is `sign_in`.
+        speak of pages and pictures and are not asked there, and a 401 is `sign_in`.
         expect: statuses besides 2xx that are an answer and no failure.
         Raises FetchError.
         """
@@ -184,7 +184,8 @@ class PoliteClient:
         for _ in range(self.rules.redirects + 1):
             host = self._hosts.of(url)
             claims = request.claims
-            if not request.api:
+            is_page = not (request.is_robots or (request.api and host.origin == first))
+            if is_page:
                 robots = await self._robots(host, request)
                 if not robots.allows(url):
                     raise FetchError(FailReason.ROBOTS, f"robots.txt of {host.origin}")
@@ -193,15 +194,13 @@ class PoliteClient:
             headers = request.headers if host.origin == first else harmless(request.headers)
             reply = await self._send(host, url, headers, claims, request)
             if reply.status not in REDIRECTS or reply.status in request.expect:
-                self._check(reply, request)
+                if is_page:
+                    self._check_opt_out(reply)
                 return Answer(url, reply.status, reply.headers, reply.body)
             url = redirect_target(url, reply.headers.get("Location"))
         raise FetchError(FailReason.REDIRECTS, f"more than {self.rules.redirects} redirects")
 
-    def _check(self, reply: Reply, request: _Request) -> None:
-        """Raises FetchError for a success that opts out."""
-        if request.api:
-            return
+    def _check_opt_out(self, reply: Reply) -> None:
         headers = reply.headers
         tags = headers.getall("X-Robots-Tag", ())
         reserved = headers.get("TDM-Reservation")
@@ -225,7 +224,7 @@ class PoliteClient:
             self.counts.requests += 1
             try:
                 reply = await self._transport.exchange(
-                    url, headers, request.max_bytes, cut=request.cut
+                    url, headers, request.max_bytes, cut=request.is_robots
                 )
                 self.counts.bytes += len(reply.body)
                 self._judge(host, reply, claims, request)
@@ -281,7 +280,12 @@ class PoliteClient:
 
     async def _fetch_robots(self, host: Host, request: _Request) -> None:
         asked = _Request(
-            headers={}, claims=request.claims, max_bytes=MAX_BYTES, api=True, expect=(), cut=True
+            headers={},
+            claims=request.claims,
+            max_bytes=MAX_BYTES,
+            api=True,
+            expect=(),
+            is_robots=True,
         )
         fresh = FRESH_SECONDS
         try:

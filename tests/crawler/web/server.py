@@ -11,6 +11,7 @@ from typing import Any
 from aiohttp import web
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Robots = str | int | Handler
 
 
 @dataclass(slots=True)
@@ -24,9 +25,9 @@ class Seen:
 
 
 class Server:
-    """Answers with `handler`; `robots` is its robots.txt, or the status in place of one."""
+    """Answers with `handler`; `robots` is its robots.txt, or the status or handler of one."""
 
-    def __init__(self, handler: Handler, robots: str | int) -> None:
+    def __init__(self, handler: Handler, robots: Robots) -> None:
         self.handler = handler
         self.robots = robots
         self.seen: list[Seen] = []
@@ -44,7 +45,9 @@ class Server:
             self.robots_asked += 1
             if isinstance(self.robots, int):
                 return web.Response(status=self.robots)
-            return web.Response(text=self.robots)
+            if isinstance(self.robots, str):
+                return web.Response(text=self.robots)
+            return await self.robots(request)
         seen = Seen(request.path_qs, dict(request.headers), time.time())
         self.seen.append(seen)
         try:
@@ -66,7 +69,7 @@ class Server:
 
 
 @contextmanager
-def serve(handler: Handler | None = None, robots: str | int = 404) -> Iterator[Server]:
+def serve(handler: Handler | None = None, robots: Robots = 404) -> Iterator[Server]:
     """Without a handler every path answers 200 with its own name."""
     server = Server(handler or _echo, robots)
     loop = asyncio.new_event_loop()

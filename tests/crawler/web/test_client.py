@@ -481,6 +481,34 @@ def test_a_redirect_does_not_go_around_robots_txt(fetch: Fetch) -> None:
     assert not closed.seen
 
 
+def test_an_interface_is_none_elsewhere(fetch: Fetch) -> None:
+    with (
+        serve(answer(), robots="User-agent: *\nDisallow: /") as closed,
+        serve(answer(302, Location=closed.url("/a"))) as server,
+    ):
+        assert fetch.fails(server.url("/"), api=True).reason is FailReason.ROBOTS
+    assert (server.robots_asked, closed.robots_asked) == (0, 1)
+
+
+def test_a_robots_txt_may_stand_elsewhere(fetch: Fetch) -> None:
+    with serve(robots="User-agent: *\nDisallow: /no") as other, serve() as server:
+        server.robots = answer(302, Location=other.url("/robots.txt"))
+        good, bad = fetch(server.url("/a"), server.url("/no"))
+    assert isinstance(good, Answer)
+    assert isinstance(bad, FetchError)
+    assert bad.reason is FailReason.ROBOTS
+
+
+def test_robots_txt_that_lead_to_each_other(fetch: Fetch) -> None:
+    fetch.rules["retry"] = RetryRules(attempts=1)
+    with serve() as one, serve() as two:
+        one.robots = answer(302, Location=two.url("/robots.txt"))
+        two.robots = answer(302, Location=one.url("/robots.txt"))
+        for result in fetch(one.url("/a"), two.url("/a")):
+            assert isinstance(result, FetchError)
+            assert result.reason is FailReason.REDIRECTS
+
+
 def test_a_redirect_to_no_web_address(fetch: Fetch) -> None:
     for target in ("file:///etc/passwd", "javascript:1", "http://[x/"):
         with serve(answer(302, Location=target)) as server:
