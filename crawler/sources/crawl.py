@@ -133,7 +133,10 @@ class _Crawl:
         )
         options = self._options
         summary = run_crawl(
-            plan, workers=options.workers, retry=options.retry, monitor=options.monitor
+            plan,
+            workers=options.workers,
+            retry=options.retry,
+            monitor=_monitor(options.monitor or MonitorOptions()),
         )
         self._bury()
         return summary
@@ -212,6 +215,11 @@ def describe(source: Source, query: Query) -> dict[str, Any]:
             "max_per_km2": query.max_per_km2,
         },
     }
+
+
+def _monitor(options: MonitorOptions) -> MonitorOptions:
+    """Without the check for one place: an area is worked through place by place."""
+    return replace(options, health=replace(options.health, max_one_place=1.0))
 
 
 def _plain_fields(source: Source) -> dict[str, Any]:

@@ -33,9 +33,11 @@ from crawler.sources.stac import (
     point_of,
     producer_of,
 )
+from shards.errors import UsageError
 
 CATALOGUE = "https://api.panoramax.xyz/api"
-SEARCH, COLLECTIONS = "search", "collections"
+MAX_PAGE = 10_000
+ROUTES = SEARCH, COLLECTIONS = ("search", "collections")
 ASSETS = ("hd", "sd", "thumb")
 """As the camera made it, 2048 and 500 pixels wide."""
 READY = "ready"
@@ -50,11 +52,21 @@ class PanoramaxSource(CellSource):
     route: str = SEARCH
     asset: str = "sd"
     page: int = 1_000
-    """Records in one answer, at most 10,000: the cap of a search."""
+    """Records in one answer, at most `MAX_PAGE`: the cap of a search."""
     splitting: Splitting = field(default_factory=Splitting)
     limits: Mapping[str, tuple[Limit, ...]] = field(
         default_factory=lambda: {API: (Limit(5, 1),), IMAGES: (Limit(20, 1),)}
     )
+
+    def __post_init__(self) -> None:
+        for setting, value, known in (
+            ("route", self.route, ROUTES),
+            ("asset", self.asset, ASSETS),
+        ):
+            if value not in known:
+                raise UsageError(f"--{setting} {value}: use {', '.join(known)}")
+        if not 1 <= self.page <= MAX_PAGE:
+            raise UsageError(f"--page {self.page}: use 1 to {MAX_PAGE:,}")
 
     def seeds(self, query: Query) -> Iterable[NewTask]:
         return CellSource.seeds(self, query) if self.route == SEARCH else [_list_task()]
