@@ -35,6 +35,7 @@ def register(app: typer.Typer) -> None:
     imports.register(app)
     chaos.register(app)
     urls.register(app)
+    game.register(app)
     crawl = typer.Typer(cls=Sources, invoke_without_command=True)
     crawl.callback()(crawl_group)
     game.add(crawl)

@@ -1,4 +1,4 @@
-"""`lostfound crawl game`."""
+"""`lostfound crawl game` and `lostfound bench crawl`."""
 
 import os
 
@@ -18,9 +18,16 @@ from crawler.options import (
     monitor_options,
     retried,
 )
+from shards.bench import bench_group
+from shards.console import print_summary
 from shards.errors import UsageError
 
 PASSWORD_VARIABLE = "LOSTFOUND_PASSWORD"  # noqa: S105 - the name of a variable
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the benchmark."""
+    bench_group(app).command("crawl")(bench_crawl_command)
 
 
 def add(crawl: typer.Typer) -> None:
@@ -66,3 +73,24 @@ def crawl_game_command(
         monitor=monitor_options(metrics_port, stats_seconds, no_health=no_health),
     )
     finish(summary, as_json=as_json)
+
+
+def bench_crawl_command(
+    pages: int = typer.Option(3, min=1, help="Games that are played at a time."),
+    seconds: float = typer.Option(60, min=5, help="How long each measurement lasts."),
+    sweep: str = typer.Option(
+        "", "--sweep", metavar="N,N,…", help="Measure ours with other numbers of pages as well."
+    ),
+    as_json: Json = False,
+) -> None:
+    """Playing against the waiting schedule of the original scraper, on the same playground."""
+    from crawler.game.bench import bench_crawl
+
+    try:
+        counts = [int(word) for word in sweep.split(",") if word.strip()]
+    except ValueError:
+        counts = [0]
+    if any(count < 1 for count in counts):
+        raise UsageError(f"--sweep {sweep}: write it like --sweep 1,2,3,4,6,8")
+    result = bench_crawl(pages=pages, seconds=seconds, sweep=counts)
+    print_summary("bench crawl", result, as_json=as_json)

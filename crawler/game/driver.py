@@ -219,8 +219,7 @@ class PageDriver:
         await self._ask("locate", [[element_data(self.site.map_open)]], seconds)
         control = await self._locate(self.site.map_controls, seconds)
         right, down = self.site.pin_offset
-        async with self._bounded(seconds):
-            await self.page.mouse.click(control["x"] + right, control["y"] + down)
+        await self._click_at({"x": control["x"] + right, "y": control["y"] + down}, seconds)
         await self._click((self.site.guess,), seconds)
 
     async def spectate(self, seconds: float) -> None:

@@ -22,6 +22,7 @@ from crawler.game.modes import Delays, children, game_of, mode_of, owner_of
 from crawler.game.port import Account, Limits, Options, Outcome
 from crawler.game.records import GameSink
 from crawler.game.room import DiskRoom, free_bytes_of
+from crawler.game.schedule import Schedule, ScheduledDriver
 from crawler.game.session import read_session, write_session
 from crawler.game.site import Site
 from crawler.game.steps import SystemClock
@@ -60,6 +61,8 @@ class GameJob:
     limits: Limits = field(default_factory=Limits)
     delays: Delays = field(default_factory=Delays)
     browser: BrowserLimits = field(default_factory=BrowserLimits)
+    schedule: Schedule | None = None
+    """Fixed waits; without them a page is photographed as soon as it has settled."""
     segment_bytes: int = 256 << 20
     queue: Queue
 
@@ -185,7 +188,10 @@ class GameSpider(scrapy.Spider):
         )
 
     async def _attach(self, page: Page, request: scrapy.Request) -> None:
-        self._drivers[page] = PageDriver(page, self.job.site)
+        site, schedule = self.job.site, self.job.schedule
+        self._drivers[page] = (
+            ScheduledDriver(page, site, schedule) if schedule else PageDriver(page, site)
+        )
         visit = await self.gate.attach(page)
         self._visits[request.meta["task"].id] = visit
         # At once, so that a browser that dies a moment later takes no login with it.
