@@ -29,6 +29,8 @@ from crawler.web.client import Answer
 from crawler.web.errors import FetchError
 from crawler.web.retry import status_reason
 
+SIZES = ("256", "1024", "2048", "original")
+"""The longer side of a picture in pixels."""
 ENTITIES = "entities"
 """The budget of requests for single pictures."""
 SEARCH_LIMIT = 2000
@@ -73,7 +75,7 @@ class Mapillary(CellSource):
     base_url: str = "https://graph.mapillary.com"
     search_limit: int = SEARCH_LIMIT
     size: str = "2048"
-    """Which picture: its longer side in pixels (256, 1024, 2048), or `original`."""
+    """Of the pictures: one of SIZES."""
     rate_pause: float = 60.0
     """Seconds to wait when the application asked too often: its limits are per minute."""
     limits: Mapping[str, tuple[Limit, ...]] = field(
@@ -86,6 +88,10 @@ class Mapillary(CellSource):
     splitting: Splitting = field(
         default_factory=lambda: Splitting(largest=999_999, smallest_ms=1_000)
     )
+
+    def __post_init__(self) -> None:
+        if self.size not in SIZES:
+            raise ValueError(f"--size as one of {', '.join(SIZES)}")
 
     def credentials(self, key: str) -> Credentials:
         return Credentials(headers={"Authorization": f"OAuth {key}"})

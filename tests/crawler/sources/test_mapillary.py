@@ -11,9 +11,11 @@ import pytest
 
 from crawler.reasons import FailReason
 from crawler.sources.area import Area
+from crawler.sources.commands import ENTRIES, load
 from crawler.sources.mapillary import Mapillary
 from crawler.sources.source import Query
 from crawler.web.errors import FetchError
+from shards.errors import UsageError
 from tests.crawler.sources.asking import FAST, Outcome, asking, enumerate_all
 from tests.crawler.sources.servers import mapillary as service
 from tests.crawler.sources.servers.service import every, plain_error
@@ -160,3 +162,9 @@ def test_only_what_was_asked_for_comes_and_the_largest_picture_by_choice(tmp_pat
             assert not any("2048" in request.query["fields"] for request in server.requests("/im"))
 
     asyncio.run(run())
+
+
+def test_a_size_that_there_is_not_is_refused_in_one_line() -> None:
+    entry = next(entry for entry in ENTRIES if entry.name == "mapillary")
+    with pytest.raises(UsageError, match="mapillary: give --size as one of 256, 1024"):
+        load(entry, {"size": "640"})

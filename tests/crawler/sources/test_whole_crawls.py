@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 
 from crawler.frontier import SqliteFrontier
-from crawler.queue import Queue
 from crawler.reasons import FailReason
 from crawler.sources import worker
 from crawler.sources.area import Area
@@ -24,17 +23,14 @@ from crawler.sources.flickr import Flickr
 from crawler.sources.kartaview import KartaView
 from crawler.sources.mapillary import Mapillary
 from crawler.sources.source import Query, Source
-from crawler.sources.worker import SourceJob, SourceWorker
-from crawler.web.client import ClientRules
-from crawler.web.identity import user_agent
-from crawler.web.retry import RetryRules
+from crawler.sources.worker import SourceWorker
 from tests.crawler.sources.asking import FAST
+from tests.crawler.sources.running import job_for, seed
 from tests.crawler.sources.servers import commons, flickr, kartaview, mapillary
 from tests.crawler.sources.servers.service import Service, every, jpeg_name, plain_error
 
 BOX = (4.890, 52.370, 4.896, 52.374)
 QUERY = Query(area=Area.from_bbox("4.890,52.370,4.896,52.374"))
-RULES = ClientRules(allow_private=True, retry=RetryRules(first_seconds=0.01))
 SCATTERED, STACKED = 110, 40
 GROUPS = {"mapillary", "kartaview"}
 
@@ -123,18 +119,8 @@ def crawl(case: Case, folder: Path) -> SourceWorker:
     async def run() -> SourceWorker:
         async with case.serve(case.server):
             source = case.source(case.server.url)
-            queue = Queue(folder)
-            with SqliteFrontier(folder / "frontier.sqlite") as frontier:
-                frontier.add(source.seeds(QUERY))
-            job = SourceJob(
-                directory=folder,
-                queue=queue,
-                source=source,
-                query=QUERY,
-                user_agent=user_agent("test@example.org"),
-                key=case.key,
-                rules=RULES,
-            )
+            job = job_for(folder, source, QUERY, key=case.key)
+            seed(job)
             assert not case.key or case.key not in repr(job)
             working = job.worker()
             await working.run()
