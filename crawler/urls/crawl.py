@@ -19,6 +19,7 @@ from crawler.urls.rows import SOURCE
 from crawler.urls.worker import UrlJob
 from crawler.web.client import ClientRules
 from crawler.web.identity import user_agent
+from shards.denyfile import load_denylist
 from shards.errors import UsageError
 from shards.layout import DatasetLayout
 
@@ -62,6 +63,7 @@ def crawl_urls(
     rules = rules or ClientRules()
     agent = user_agent(contact, loopback=rules.allow_private)
     directory = dataset.raw_source(SOURCE)
+    directory.mkdir(parents=True, exist_ok=True)
     origin = obtain(directory, options.address, user_agent=agent)
     state, tasks = enlist(
         directory,
@@ -77,6 +79,7 @@ def crawl_urls(
         queue=Queue(directory),
         user_agent=agent,
         has_contact=bool(contact),
+        denylist=load_denylist(dataset),
         rules=rules,
         segment_bytes=segment_bytes,
     )

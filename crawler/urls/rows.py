@@ -15,6 +15,7 @@ from crawler.ledger import Failure
 from crawler.reasons import FailReason
 from crawler.urls.ranges import BadRow, Values
 from shards.capture import Capture, extra_text
+from shards.denylist import DenyList
 from shards.errors import UsageError
 from shards.keys import make_key
 
@@ -79,6 +80,21 @@ def sort_out(
             if row.capture.key not in settled:
                 wanted.append(Wanted(row.url, row.capture))
     return wanted, [failure for failure in failures if failure.key not in settled]
+
+
+def deny(
+    wanted: Iterable[Wanted], denylist: DenyList, task_id: str
+) -> tuple[list[Wanted], list[Failure]]:
+    """Those that the dataset's deny-list does not name, and the failures of the others."""
+    allowed: list[Wanted] = []
+    denied: list[Failure] = []
+    for one in wanted:
+        if rule := denylist.refusal(one.capture):
+            detail = f"{rule.rule} of the deny-list"
+            denied.append(Failure(one.capture.key, task_id, FailReason.DENIED, detail))
+        else:
+            allowed.append(one)
+    return allowed, denied
 
 
 def url_key(url: str) -> str:

@@ -20,9 +20,10 @@ from crawler.queue import Queue
 from crawler.spool import SEGMENT_BYTES, Ready, Spool, open_spool
 from crawler.stats import WorkerState, WorkerStats
 from crawler.urls.lists import TaskRows
-from crawler.urls.rows import Wanted, sort_out
+from crawler.urls.rows import Wanted, deny, sort_out
 from crawler.web.client import ClientRules, PoliteClient
 from crawler.web.errors import FetchError, shown
+from shards.denylist import DenyList
 from shards.errors import UsageError
 
 LEASE_SECONDS = 300.0
@@ -45,6 +46,7 @@ class UrlJob:
     has_contact: bool = True
     """False: only servers of this machine may be asked."""
     writer: str = "urls"
+    denylist: DenyList = field(default_factory=DenyList)
     rules: ClientRules = field(default_factory=ClientRules)
     segment_bytes: int = SEGMENT_BYTES
 
@@ -75,6 +77,8 @@ class UrlWorker:
         """Rows of each leased task that are neither captured nor failed yet."""
         self._running: dict[str, asyncio.Task[None]] = {}
         """What works on each leased task."""
+        self._lost: set[str] = set()
+        """Tasks whose lease another worker has now."""
         self._stopping = False
         self._frontier: Frontier
         self._commits: GroupCommits
@@ -147,6 +151,7 @@ class UrlWorker:
                     partial(self._frontier.renew, task_id, self.job.writer, LEASE_SECONDS)
                 )
                 if not kept and task_id in self._running:
+                    self._lost.add(task_id)
                     self._running[task_id].cancel()
 
     async def _begin(self, task: Task, group: asyncio.TaskGroup) -> None:
@@ -156,10 +161,11 @@ class UrlWorker:
         items = [Item(row.capture.key) for row in rows if row.capture is not None]
         own = await self._ask(partial(self._frontier.admit, items, task.id))
         wanted, failures = sort_out(rows, own, settled, task.id)
+        wanted, denied = deny(wanted, self.job.denylist, task.id)
         if not self.job.has_contact:
             refuse_strangers(wanted)
         self._left[task.id] = len(wanted)
-        self._running[task.id] = group.create_task(self._do(task.id, wanted, failures))
+        self._running[task.id] = group.create_task(self._do(task.id, wanted, failures + denied))
 
     async def _do(self, task_id: str, wanted: list[Wanted], failures: list[Failure]) -> None:
         finished = False
@@ -175,7 +181,7 @@ class UrlWorker:
         finally:
             del self._running[task_id], self._left[task_id]
             self._changed.set()
-            if not finished:
+            if not finished and task_id not in self._lost:
                 await self._ask(partial(self._frontier.release, task_id))
 
     async def _fetch(self, wanted: Wanted, task_id: str) -> None:
