@@ -9,7 +9,6 @@ from typer.core import TyperGroup
 from crawler.chaos import commands as chaos
 from crawler.game import commands as game
 from crawler.imports import commands as imports
-from crawler.options import local_directory
 from crawler.playground import commands as playground
 from crawler.sources import commands as sources
 from crawler.urls import commands as urls
@@ -58,10 +57,10 @@ def crawl_group(
     if scale:
         _scale(scale)
     elif status:
+        from crawler.state import known_dataset
         from crawler.status import crawl_status
-        from shards.layout import DatasetLayout
 
-        layout = DatasetLayout.existing(local_directory(status))
+        layout = known_dataset(status)
         print_summary(f"crawls of {status}", crawl_status(layout).to_dict(), as_json=as_json)
     else:
         print(context.get_help(), file=sys.stderr)

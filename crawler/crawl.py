@@ -22,7 +22,6 @@ from crawler.spool import exclusive_lock, open_spool, writers
 from crawler.stats import WorkerStats
 from shards.errors import UsageError, WorkError
 from shards.fanout import ensure_ray
-from shards.segment import OPEN_SUFFIX
 
 LOCK_FILE = "crawl.lock"
 WANTED_FILE = "workers"
@@ -192,10 +191,12 @@ def _recover_writers(directory: Path) -> None:
 
 def _seal_writers(directory: Path) -> int:
     """Seals the segments of all writers, those of earlier runs too; returns how many there are."""
+    sealed = 0
     for writer in writers(directory):
         with open_spool(directory, writer) as spool:
             spool.seal()
-    return sum(not path.name.endswith(OPEN_SUFFIX) for path in directory.glob("*.tar"))
+            sealed += len(spool.ledger.segments())
+    return sealed
 
 
 def count_captures(directory: Path) -> int:

@@ -29,12 +29,31 @@ class Thresholds:
 
     def __post_init__(self) -> None:
         if self.min_captures < 0:
-            raise UsageError(f"min-captures {self.min_captures}: give 0 or more")
+            raise UsageError(f"--health min_captures={self.min_captures}: give 0 or more")
         for field in fields(self)[1:]:
             share = getattr(self, field.name)
             if not 0 <= share <= 1:
-                option = field.name.replace("_", "-")
-                raise UsageError(f"{option} {share}: give a share from 0 to 1")
+                raise UsageError(f"--health {field.name}={share}: give a share from 0 to 1")
+
+
+def parse_thresholds(text: str) -> Thresholds:
+    """`max_blank=0.5,min_located=0`, or `off`. Raises UsageError on anything else."""
+    if text == "off":
+        return Thresholds(min_captures=0)
+    names = [field.name for field in fields(Thresholds)]
+    values: dict[str, float] = {}
+    for part in filter(None, text.split(",")):
+        name, _, number = part.strip().partition("=")
+        try:
+            if name not in names:
+                raise ValueError
+            values[name] = int(number) if name == "min_captures" else float(number)
+        except ValueError:
+            raise UsageError(
+                f"--health {part.strip()}: write off, or NAME=NUMBER with commas between;"
+                f" names are {', '.join(names)}"
+            ) from None
+    return Thresholds(**values)  # type: ignore[arg-type]
 
 
 def find_problem(quality: Quality, limits: Thresholds) -> str | None:
@@ -42,17 +61,17 @@ def find_problem(quality: Quality, limits: Thresholds) -> str | None:
     captures, place = quality.captures, _most_frequent(quality)
     lacking = captures - quality.located
     checks = (
-        (lacking, captures, 1 - limits.min_located, "have no place", "min-located"),
-        (quality.blank, quality.looked_at, limits.max_blank, "are blank", "max-blank"),
-        (quality.repeated, captures, limits.max_repeated, "repeat others", "max-repeated"),
-        (place[1], quality.places.total(), limits.max_one_place, place[0], "max-one-place"),
+        (lacking, captures, 1 - limits.min_located, "have no place", "min_located"),
+        (quality.blank, quality.looked_at, limits.max_blank, "are blank", "max_blank"),
+        (quality.repeated, captures, limits.max_repeated, "repeat others", "max_repeated"),
+        (place[1], quality.places.total(), limits.max_one_place, place[0], "max_one_place"),
     )
     for bad, of, limit, what, option in checks:
         # A share of exactly the limit passes, also when 1 - 0.7 is not quite 0.3.
         if bad > limit * of + 1e-6:
             return (
                 f"{bad} of the last {of} pictures {what}"
-                f" ({100 * bad / of:.0f} %, the limit is {100 * limit:.0f} %; --{option})"
+                f" ({100 * bad / of:.0f} %, the limit is {100 * limit:.0f} %: {option})"
             )
     return None
 
@@ -81,7 +100,7 @@ class HealthCheck:
         if problem:
             raise HealthError(
                 f"{self._where}: {problem}; the run has ended and what was fetched stays:"
-                " look at it, then go on with another limit"
+                " look at it, then go on with other limits (--health)"
             )
         self._judged = merge_quality([total])
 

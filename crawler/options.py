@@ -1,13 +1,12 @@
 """Options that all sources of `lostfound crawl` share, with one wording for each."""
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from shards.console import print_summary
-from shards.errors import UsageError, WorkError
+from shards.errors import WorkError
 
 if TYPE_CHECKING:
     from crawler.crawl import CrawlSummary
@@ -32,8 +31,9 @@ MetricsPort = Annotated[
     int | None, typer.Option(help="Serve Prometheus metrics on this port of 127.0.0.1.")
 ]
 StatsSeconds = Annotated[float, typer.Option(help="From one line of stats.jsonl to the next.")]
-NoHealth = Annotated[
-    bool, typer.Option("--no-health-checks", help="Go on although the captures look worthless.")
+Health = Annotated[
+    str,
+    typer.Option(help="When to end a worthless run: max_blank=0.3,min_located=0.7,… or off."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="The summary as JSON.")]
 
@@ -57,21 +57,15 @@ def finish(summary: "CrawlSummary", *, as_json: bool) -> None:
         )
 
 
-def local_directory(out: str) -> Path:
-    """`--out` as a directory of this machine. Raises UsageError for an address."""
-    if "://" in out:
-        raise UsageError(f"--out {out}: give a directory of this machine")
-    return Path(out)
-
-
 def monitor_options(
-    metrics_port: int | None, stats_seconds: float, *, no_health: bool
+    metrics_port: int | None, stats_seconds: float, health: str, *, one_area: bool = False
 ) -> "MonitorOptions":
-    from crawler.health import Thresholds
+    """`one_area`: all captures may well come from one place."""
+    from crawler.health import parse_thresholds
     from crawler.monitor import MonitorOptions
 
+    if one_area and health != "off":
+        health = f"max_one_place=1,{health}"
     return MonitorOptions(
-        stats_seconds=stats_seconds,
-        metrics_port=metrics_port,
-        health=Thresholds(min_captures=0) if no_health else Thresholds(),
+        stats_seconds=stats_seconds, metrics_port=metrics_port, health=parse_thresholds(health)
     )

@@ -6,15 +6,14 @@ import typer
 
 from crawler.options import (
     Contact,
+    Health,
     Json,
     MetricsPort,
-    NoHealth,
     Out,
     Retry,
     StatsSeconds,
     Workers,
     finish,
-    local_directory,
     monitor_options,
     retried,
 )
@@ -49,29 +48,30 @@ def crawl_game_command(
     retry: Retry = "",
     metrics_port: MetricsPort = None,
     stats_seconds: StatsSeconds = 10.0,
-    no_health: NoHealth = False,
+    health: Health = "",
     as_json: Json = False,
 ) -> None:
     """Plays the browser geography game and photographs its rounds."""
     from crawler.game.crawl import PLAYGROUND_ACCOUNT, crawl_game
     from crawler.game.port import Account
-    from shards.layout import DatasetLayout
+    from crawler.state import opened_dataset
 
     password = os.environ.get(PASSWORD_VARIABLE, "")
     if email and not password:
         raise UsageError(f"--email: put the account's password into {PASSWORD_VARIABLE}")
-    summary = crawl_game(
-        DatasetLayout(local_directory(out)),
-        url=url,
-        games=games,
-        workers=workers,
-        pages=pages,
-        account=Account(email, password) if email else PLAYGROUND_ACCOUNT,
-        contact=contact,
-        operator_has_permission=operator_has_permission,
-        retry=retried(retry),
-        monitor=monitor_options(metrics_port, stats_seconds, no_health=no_health),
-    )
+    with opened_dataset(out) as dataset:
+        summary = crawl_game(
+            dataset,
+            url=url,
+            games=games,
+            workers=workers,
+            pages=pages,
+            account=Account(email, password) if email else PLAYGROUND_ACCOUNT,
+            contact=contact,
+            operator_has_permission=operator_has_permission,
+            retry=retried(retry),
+            monitor=monitor_options(metrics_port, stats_seconds, health),
+        )
     finish(summary, as_json=as_json)
 
 

@@ -12,15 +12,14 @@ from crawler.options import (
     AcceptTerms,
     Contact,
     Follow,
+    Health,
     Json,
     MetricsPort,
-    NoHealth,
     Out,
     Retry,
     StatsSeconds,
     Workers,
     finish,
-    local_directory,
     monitor_options,
     retried,
 )
@@ -153,13 +152,13 @@ def crawl_open(
     retry: Retry = "",
     metrics_port: MetricsPort = None,
     stats_seconds: StatsSeconds = 10.0,
-    no_health: NoHealth = False,
+    health: Health = "",
     as_json: Json = False,
 ) -> None:
     """Fetches photographs of an open source, with their licences."""
     from crawler.sources.crawl import SourceOptions, crawl_source, follow_source
     from crawler.sources.source import Query
-    from shards.layout import DatasetLayout
+    from crawler.state import opened_dataset
 
     query = Query(
         area=area_of(bbox, country, limit),
@@ -174,13 +173,13 @@ def crawl_open(
         workers=workers,
         recheck=recheck,
         retry=retried(retry),
-        monitor=monitor_options(metrics_port, stats_seconds, no_health=no_health),
+        monitor=monitor_options(metrics_port, stats_seconds, health, one_area=True),
     )
-    dataset = DatasetLayout(local_directory(out))
-    if follow:
-        summary = follow_source(dataset, source, query, options, every=follow)
-    else:
-        summary = crawl_source(dataset, source, query, options)
+    with opened_dataset(out) as dataset:
+        if follow:
+            summary = follow_source(dataset, source, query, options, every=follow)
+        else:
+            summary = crawl_source(dataset, source, query, options)
     finish(summary, as_json=as_json)
 
 

@@ -9,15 +9,14 @@ import typer
 from crawler.options import (
     Contact,
     Follow,
+    Health,
     Json,
     MetricsPort,
-    NoHealth,
     Out,
     Retry,
     StatsSeconds,
     Workers,
     finish,
-    local_directory,
     monitor_options,
     retried,
 )
@@ -65,14 +64,14 @@ def crawl_urls_command(
     follow: Follow = 0.0,
     metrics_port: MetricsPort = None,
     stats_seconds: StatsSeconds = 10.0,
-    no_health: NoHealth = False,
+    health: Health = "",
     as_json: Json = False,
 ) -> None:
     """Fetches the pictures whose addresses stand in a list, with their coordinates."""
+    from crawler.state import opened_dataset
     from crawler.urls.crawl import ListOptions, crawl_urls
     from crawler.web.client import ClientRules
     from crawler.web.transport import Timeouts
-    from shards.layout import DatasetLayout
 
     given = {"license": license_name, "license_url": license_url, "attribution": attribution}
     options = ListOptions(
@@ -91,15 +90,16 @@ def crawl_urls_command(
         timeouts=Timeouts(total=timeout),
     )
     while True:
-        summary = crawl_urls(
-            DatasetLayout(local_directory(out)),
-            options,
-            workers=workers,
-            contact=contact,
-            rules=rules,
-            retry=retried(retry),
-            monitor=monitor_options(metrics_port, stats_seconds, no_health=no_health),
-        )
+        with opened_dataset(out) as dataset:
+            summary = crawl_urls(
+                dataset,
+                options,
+                workers=workers,
+                contact=contact,
+                rules=rules,
+                retry=retried(retry),
+                monitor=monitor_options(metrics_port, stats_seconds, health, one_area=True),
+            )
         finish(summary, as_json=as_json)
         if not follow:
             return

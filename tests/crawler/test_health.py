@@ -5,7 +5,14 @@ from typing import Any
 
 import pytest
 
-from crawler.health import HealthCheck, HealthError, Thresholds, find_problem, subtract
+from crawler.health import (
+    HealthCheck,
+    HealthError,
+    Thresholds,
+    find_problem,
+    parse_thresholds,
+    subtract,
+)
 from crawler.playground.world import World, WorldConfig
 from crawler.stats import Quality
 from shards.errors import UsageError, WorkError
@@ -27,9 +34,9 @@ def counted(**changes: Any) -> Quality:
     ("quality", "message"),
     [
         (counted(located=100), r"100 of the last 200 pictures have no place \(50 %, the limit is"),
-        (counted(blank=80), r"80 of the last 200 pictures are blank \(40 %.*--max-blank"),
+        (counted(blank=80), r"80 of the last 200 pictures are blank \(40 %.*max_blank"),
         (counted(looked_at=20, blank=8), r"8 of the last 20 pictures are blank"),
-        (counted(repeated=90), r"90 of the last 200 pictures repeat others.*--max-repeated"),
+        (counted(repeated=90), r"90 of the last 200 pictures repeat others.*max_repeated"),
         (counted(places=Counter(Sweden=198, Norway=2)), r"198 .* are from 'Sweden' \(99 %"),
     ],
 )
@@ -87,6 +94,19 @@ def test_the_playgrounds_usual_rounds_pass() -> None:
         seen.add(dealt.kind)
         check.update(total)
     assert len(seen) > 3
+
+
+def test_limits_as_an_option() -> None:
+    assert parse_thresholds("") == Thresholds()
+    assert parse_thresholds("off").min_captures == 0
+    chosen = parse_thresholds("max_blank=0.5, min_captures=20")
+    assert chosen == Thresholds(max_blank=0.5, min_captures=20)
+
+
+@pytest.mark.parametrize("text", ["max_blank", "max_blank=x", "blank=1", "on", "min_captures=1.5"])
+def test_an_option_that_is_none(text: str) -> None:
+    with pytest.raises(UsageError, match=r"--health .*names are min_captures, min_located"):
+        parse_thresholds(text)
 
 
 @pytest.mark.parametrize("wrong", [{"max_blank": 1.5}, {"min_located": -1}, {"min_captures": -1}])
