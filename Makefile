@@ -1,5 +1,5 @@
 # Python 3.11 or newer and make are all that a machine must have; everything else is set up here.
-.PHONY: setup demo test chaos bench lint lock clean help
+.PHONY: setup demo test test-panoramax chaos bench lint lock clean help
 .DEFAULT_GOAL := help
 
 # Without cached byte code every worker process would compile the libraries again.
@@ -18,6 +18,7 @@ help:
 	@echo "make demo    the whole chain on the bundled playground, into demo/"
 	@echo "make test    lint, types and every test"
 	@echo "make chaos   what is killed, again and again: about half an hour"
+	@echo "make test-panoramax   crawls a real Panoramax server, set up on loopback for it"
 	@echo "make bench   every benchmark, one JSON line each"
 	@echo "make lint    ruff and mypy alone"
 	@echo "make lock    resolve requirements.lock anew"
@@ -49,6 +50,9 @@ lint: setup
 
 test: lint
 	$(BIN)/pytest
+
+test-panoramax: setup
+	$(BIN)/pytest --timeout 1800 tests/panoramax/check_real_server.py
 
 # The tests that take minutes each, then the crawl that is killed fifty times.
 chaos: setup
