@@ -7,16 +7,20 @@ is sent (`crawler.upload`); from what stands there, another machine can go on.
 import hashlib
 import os
 import re
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from crawler.ledger import SUFFIX, Ledger, Row
+from crawler.ledger import SUFFIX, Ledger
 from crawler.remote import Remote, is_address, open_remote
-from crawler.upload import read_rows, tar_of, upload_dataset, upload_sealed, writer_of
-from shards.atomic import write_json
+from crawler.sent import SUFFIX as ROWS_SUFFIX
+from crawler.sent import SentSegment, parse
+from crawler.upload import tar_of, upload_dataset, upload_sealed, writer_of
+from shards.atomic import write_bytes, write_json
 from shards.console import print_line
+from shards.denyfile import add_rules, load_denylist
 from shards.errors import LostFoundError, WorkError
 from shards.keys import is_key
 from shards.layout import DatasetLayout
@@ -83,6 +87,7 @@ def take_up(remote: Remote, layout: DatasetLayout) -> None:
     that stands only there although its writer's ledger is here, and for one that stands nowhere.
     """
     write_json(layout.root / "dataset.json", {"url": remote.url})
+    _take_up_denylist(remote, layout)
     # Before the list is taken: what is sent and removed meanwhile must not seem to be nowhere.
     expected = {path: _not_here(path) for path in sorted(layout.raw.glob(f"*/*{SUFFIX}"))}
     there = _segments_there(remote)
@@ -147,11 +152,35 @@ def _restore(remote: Remote, path: Path, numbers: list[int]) -> None:
     partial.parent.mkdir(parents=True, exist_ok=True)
     with closing(Ledger(partial)) as ledger:
         for number in numbers:
-            record = read_rows(remote, tar_of(path, number))
-            rows = [Row(key, task, number, *where) for key, task, *where in record["rows"]]
-            ledger.commit(rows, record["bytes"] - len(END_OF_ARCHIVE))
+            sent = _fetch_rows(remote, tar_of(path, number), number)
+            ledger.commit(sent.rows, sent.bytes - len(END_OF_ARCHIVE))
             ledger.mark_sealed(number)
     os.replace(partial, path)
+
+
+def _fetch_rows(remote: Remote, tar: Path, number: int) -> SentSegment:
+    """What stands there beside a segment, which stays here as it does where it was sent from."""
+    local = tar.with_suffix(ROWS_SUFFIX)
+    name = f"raw/{tar.parent.name}/{local.name}"
+    if not remote.exists(name):
+        raise WorkError(
+            f"{remote.url}/{name}: a segment without its rows; crawl from the machine that wrote"
+            " it, or use another address"
+        )
+    text = remote.read(name)
+    sent = parse(text, number, f"{remote.url}/{name}")
+    write_bytes(local, text)
+    return sent
+
+
+def _take_up_denylist(remote: Remote, layout: DatasetLayout) -> None:
+    """Adds the rules that stand there to those that stand here."""
+    name = layout.denylist.name
+    if remote.exists(name):
+        with tempfile.TemporaryDirectory() as folder:
+            theirs = DatasetLayout(Path(folder))
+            write_bytes(theirs.denylist, remote.read(name))
+            add_rules(layout, load_denylist(theirs).rules)
 
 
 def _place(ledger: Path) -> str:

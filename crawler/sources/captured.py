@@ -10,6 +10,8 @@ from pathlib import Path
 
 from crawler.frontier import Item, SqliteFrontier
 from crawler.ledger import SUFFIX, Ledger, Row, ledger_paths
+from crawler.sent import SUFFIX as ROWS_SUFFIX
+from crawler.sent import parse
 from crawler.sources.area import square_km
 from shards.capture import Capture
 from shards.errors import WorkError
@@ -77,8 +79,12 @@ def _rows(ledger_path: Path) -> list[Row]:
 
 
 def _read(stem: Path, rows: list[Row]) -> Iterator[Capture]:
-    """The records of one segment; each stands behind its image."""
+    """The records of one segment; each stands behind its image, or in what tells of a sent one."""
     sealed = stem.with_name(f"{stem.name}.tar")
+    about = stem.with_name(f"{stem.name}{ROWS_SUFFIX}")
+    if about.exists() and not sealed.exists():
+        yield from parse(about.read_bytes(), rows[0].segment, str(about)).captures
+        return
     path = sealed if sealed.exists() else stem.with_name(f"{stem.name}{OPEN_SUFFIX}")
     try:
         with open(path, "rb") as file:

@@ -2,7 +2,6 @@
 
 import hashlib
 import itertools
-import json
 import multiprocessing
 import os
 from collections.abc import Iterator
@@ -14,11 +13,16 @@ import pytest
 
 from crawler import remote as remotes
 from crawler.ledger import Ledger
-from crawler.remote import Remote, open_remote
+from crawler.remote import open_remote
+from crawler.sent import parse
+from crawler.sources.captured import captures_of
 from crawler.spool import Spool
 from crawler.state import known_dataset, local_state, opened_dataset, take_up
 from crawler.status import crawl_status
 from crawler.upload import upload_dataset, upload_sealed
+from shards.capture import Capture
+from shards.denyfile import add_rules, load_denylist
+from shards.denylist import Kind, Rule
 from shards.errors import LostFoundError, UsageError, WorkError
 from shards.layout import DatasetLayout
 from shards.segment import read_segment
@@ -343,8 +347,10 @@ def test_storage_without_etags_and_renames(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "error", "message"),
     [
+        ("", WorkError, "not the rows of a segment"),
         ("not json", WorkError, "not the rows of a segment"),
-        ('{"version":1,"bytes":1,"rows":[[1,2]]}', WorkError, "not the rows"),
+        ('{"version":1,"bytes":1,"sha256":"x"}\n{"key":1}', WorkError, "not the rows"),
+        ('{"version":1,"bytes":true,"sha256":"x"}', WorkError, "not the rows"),
         ('{"version":7}', UsageError, "version 7, but this release knows 1; update lostfound"),
         ("[]", WorkError, "not the rows"),
     ],
@@ -357,7 +363,7 @@ def test_rows_from_elsewhere_are_checked(
     layout = DatasetLayout(tmp_path / "data")
     with pytest.raises(WorkError, match="a segment without its rows"):
         take_up(remote, layout)
-    remote.write(text.encode(), "raw/geoguessr/w0-000000.ledger.json")
+    remote.write(text.encode(), "raw/geoguessr/w0-000000.rows.jsonl")
     with pytest.raises(error, match=message):
         take_up(remote, layout)
     assert not list(layout.raw.glob("*/*.ledger.sqlite"))
@@ -412,12 +418,39 @@ def test_a_directory_is_crawled_into_as_it_is(tmp_path: Path) -> None:
 def test_the_rows_say_what_the_tar_holds(url: str) -> None:
     with opened_dataset(url) as layout:
         fill(layout, 3)
-    remote: Remote = open_remote(url)
-    record = json.loads(remote.read("raw/geoguessr/w0-000000.ledger.json"))
+    remote = open_remote(url)
+    text = remote.read("raw/geoguessr/w0-000000.rows.jsonl")
+    assert (layout.raw_source("geoguessr") / "w0-000000.rows.jsonl").read_bytes() == text
     tar = remote.read("raw/geoguessr/w0-000000.tar")
-    assert record["bytes"] == len(tar)
-    assert record["sha256"] == hashlib.sha256(tar).hexdigest()
-    for key, _task, offset, size, digest in record["rows"]:
-        assert tar[offset : offset + size] == expected(3)[key]
-        assert hashlib.sha256(tar[offset : offset + size]).hexdigest() == digest
+    sent = parse(text, 0, "there")
+    assert (sent.bytes, sent.sha256) == (len(tar), hashlib.sha256(tar).hexdigest())
+    assert sent.captures == [capture(number) for number in range(3)]
+    for row in sent.rows:
+        stored = tar[row.image_offset : row.image_offset + row.image_size]
+        assert stored == expected(3)[row.key]
+        assert hashlib.sha256(stored).hexdigest() == row.sha256
+
+
+def test_records_of_sent_segments_can_be_read_and_hold_any_text(url: str) -> None:
+    odd = Capture(key="odd", source="s", source_id="1", attribution="a\u2028b\x85c\nd\x1ee\u00e9")
+    with opened_dataset(url) as layout:
+        with Spool(layout.raw_source("geoguessr"), "w0") as spool:
+            spool.add(odd, image(1), "jpg")
+            spool.add(capture(2), image(2), "jpg")
+            spool.seal()
+        before = list(captures_of(layout.raw_source("geoguessr")))
     assert local_tars(layout) == []
+    assert list(captures_of(layout.raw_source("geoguessr"))) == before == [odd, capture(2)]
+
+
+def test_deny_rules_of_both_sides_hold(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened_dataset(url) as layout:
+        add_rules(layout, [Rule(Kind.ID, "one", "geoguessr")])
+    monkeypatch.setenv("LOSTFOUND_STATE", str(tmp_path / "elsewhere"))
+    add_rules(DatasetLayout(local_state(url)), [Rule(Kind.ID, "two", "geoguessr")])
+    with opened_dataset(url) as other:
+        values = {rule.value for rule in load_denylist(other).rules}
+    assert values == {"one", "two"}
+    assert b"two" in open_remote(url).read("denylist.csv")
