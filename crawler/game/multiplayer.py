@@ -59,7 +59,7 @@ class Multiplayer(Steps):
 
     async def _join(self) -> None:
         await self.driver.start_game(self.limits.start)
-        await self.see((Marker.GAME,), self.limits.start)
+        await self.see((Marker.GAME,), self.limits.start, here=True)
         self._claim(await self.driver.game_id())
 
     async def _follow(self) -> None:

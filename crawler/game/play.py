@@ -48,7 +48,7 @@ class Singleplayer(Steps):
                 if self.sink.claim(ongoing):
                     return await self.resume(ongoing)
             await self.driver.start_game(self.limits.start)
-            await self.see((Marker.GAME,), self.limits.start)
+            await self.see((Marker.GAME,), self.limits.start, here=True)
             game = await self.driver.game_id()
             if self.sink.claim(game):
                 self.game = game
@@ -86,7 +86,7 @@ class Singleplayer(Steps):
             if not self.sink.committed(self.game, number):
                 await self._photograph(number, first=first)
             await self.driver.guess(self.limits.guess)
-            await self.see((Marker.ANSWER,), self.limits.answer)
+            await self.see((Marker.ANSWER,), self.limits.answer, here=True)
         await self._record(number)
         if self.missing():
             await self.driver.next_round(self.limits.round)

@@ -119,20 +119,28 @@ class Steps(ABC):
         if self.clock.monotonic() - self._began_at - self.waited > seconds:
             raise Stop(FailReason.GAME_TIMEOUT, f"not over after {seconds:g} s")
 
-    async def see(self, wanted: Sequence[Marker], seconds: float) -> Marker:
-        """Waits for one of `wanted`, and does what is shown in its way."""
-        found = await self.glance(wanted, seconds)
+    async def see(self, wanted: Sequence[Marker], seconds: float, *, here: bool = False) -> Marker:
+        """Waits for one of `wanted`, and does what is shown in its way.
+
+        `here`: they follow what was just done on this page, so once the page had to be opened
+        again they will not come.
+        """
+        found = await self.glance(wanted, seconds, here=here)
         if found is None:
             raise Stop(self.reason, f"{self.doing}: no {' or '.join(wanted)} in {seconds:g} s")
         return found
 
-    async def glance(self, wanted: Sequence[Marker], seconds: float) -> Marker | None:
+    async def glance(
+        self, wanted: Sequence[Marker], seconds: float, *, here: bool = False
+    ) -> Marker | None:
         """`see`, but None when nothing comes in time."""
         while True:
             found = await self.driver.see((*self._in_the_way(wanted), *wanted), seconds)
             if found is None or found in wanted:
                 return found
             await self._clear(found)
+            if here and found is Marker.SIGNED_OUT:
+                return None
 
     def _in_the_way(self, wanted: Sequence[Marker]) -> Sequence[Marker]:
         """What a page can show instead of what was asked for. Consent is not asked for ever."""
@@ -167,11 +175,12 @@ class Steps(ABC):
         if await self.see((Marker.SIGNED_IN, Marker.SIGNED_OUT), self.limits.open) is (
             Marker.SIGNED_OUT
         ):
-            await self._sign_in()
+            await self._sign_in(FailReason.SIGN_IN)
 
-    async def _sign_in(self) -> None:
+    async def _sign_in(self, failure: FailReason) -> None:
+        """`failure` is the reason if there is no way in, but no refusal either."""
         doing, reason = self.doing, self.reason
-        self.enter("signing in", FailReason.SIGN_IN)
+        self.enter("signing in", failure)
         await self.driver.sign_in(self.options.account, self.limits.auth)
         if await self._see_inside() is Marker.REFUSED:
             raise Stop(FailReason.SIGN_IN, "the site refused the account; check it")
@@ -193,7 +202,7 @@ class Steps(ABC):
         if self._signed_in_again:
             raise Stop(FailReason.SESSION, f"{self.doing}: signed out twice")
         self._signed_in_again = True
-        await self._sign_in()
+        await self._sign_in(FailReason.SESSION)
         await self._again()
 
     async def _open_lobby(self) -> None:

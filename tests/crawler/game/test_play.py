@@ -271,10 +271,21 @@ def test_an_expired_login_is_renewed_once_and_the_game_goes_on() -> None:
     assert (outcome.reason, outcome.committed) == (FailReason.SESSION, 1)
 
 
-def test_a_login_that_expires_in_the_lobby_is_renewed() -> None:
-    driver = FakeDriver(Server(), see=[None, Marker.SIGNED_OUT, None, Marker.GAME])
-    assert run(driver, FakeSink()).reason is None
+def test_a_login_that_expires_while_a_game_is_asked_for_is_there_for_the_next_try() -> None:
+    driver = FakeDriver(Server(), see=[None, Marker.SIGNED_OUT])
+    assert run(driver, FakeSink()).reason is FailReason.START
+    assert driver.calls.count("sign_in") == 1
     assert driver.calls.count("open_lobby") == 1
+
+
+def test_a_login_that_expires_with_a_guess_costs_no_waiting() -> None:
+    clock, sink = FakeClock(), FakeSink()
+    driver = FakeDriver(Server(), see=[None, None, None, Marker.SIGNED_OUT])
+    assert run(driver, sink, clock=clock) == Outcome(game="g", committed=ROUNDS)
+    assert clock.time == 0
+    assert driver.calls.count("sign_in") == 1
+    again = FakeDriver(Server(), see=[None, None, None, Marker.SIGNED_OUT, "nothing"])
+    assert run(again, FakeSink()).reason is FailReason.SESSION
 
 
 def test_waits_for_room_and_drops_nothing() -> None:
