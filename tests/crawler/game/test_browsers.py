@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
@@ -13,6 +14,7 @@ from crawler.settings import scrapy_settings
 from tests.crawler.game.working import Order, Working, wait_until
 
 WORLD = WorldConfig(seed=5, countries=12)
+MIB = 1 << 20
 
 
 @pytest.mark.parametrize(("limits", "games"), [({"contexts": 1}, 2), ({"bytes": 1}, 4)])
@@ -32,6 +34,21 @@ def test_a_browser_is_replaced_between_games(
     assert len(work.browsers()) == games
     assert work.browsers()[-1] == games if "contexts" in limits else work.browsers()[-1] > 1
     assert count_captures(tmp_path) == games * ROUNDS
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_memory_does_not_grow_over_a_thousand_rounds(tmp_path: Path) -> None:
+    """Prints the slope; `pytest -s` shows it."""
+    order = Order("", str(tmp_path), pages=3)
+    with start_in_thread(WORLD) as server:
+        order.url = server.url
+        with Working(order, 200) as work:
+            work.finish(3500)
+    samples = [(rounds, size) for rounds, size in work.memory() if rounds >= 150 and size]
+    slope, level = np.polyfit(*np.array(samples, float).T, 1)
+    print(f"{slope / MIB:.3f} MiB per round from {level / MIB:.0f} MiB, {len(samples)} samples")
+    assert slope < 0.1 * MIB
 
 
 def test_waits_while_the_disk_is_full(tmp_path: Path) -> None:

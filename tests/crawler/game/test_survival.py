@@ -1,6 +1,8 @@
 """Browsers that are killed, crash and hang: real Chromium, a real worker, the real playground."""
 
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from crawler.identity import user_agent
 from crawler.playground.game import ROUNDS
 from crawler.playground.server import Server, start_in_thread
 from crawler.playground.world import WorldConfig
+from shards.layout import DatasetLayout
 from tests.crawler.game.working import CONTACT, Order, Working, is_browser, living, wait_until
 
 GAMES = 2
@@ -92,6 +95,33 @@ def test_no_browser_outlives_its_worker(server: Server, tmp_path: Path, how: str
             browser.suspend()
             work.process.kill()
         wait_until(lambda: not living(processes) and not work.marked(), GONE_SECONDS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_no_browser_outlives_the_command(
+    server: Server, tmp_path: Path, how: signal.Signals
+) -> None:
+    program = "import sys, lostfound; lostfound.main(sys.argv[1:])"
+    arguments = ["crawl", "game", "--out", str(tmp_path), "--url", server.url]
+    command = subprocess.Popen(
+        [sys.executable, "-c", program, *arguments, "--games", "40", "--workers", "2"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        root = psutil.Process(command.pid)
+        directory = DatasetLayout(tmp_path).raw_source("geoguessr")
+        wait_until(lambda: count_captures(directory) >= 4, 200)
+        started = [each for each in root.children(recursive=True) if "chrom" in each.name()]
+        assert len([each for each in started if is_browser(each)]) == 2
+        command.send_signal(how)
+        wait_until(lambda: not living(started), GONE_SECONDS)
+        assert command.wait(GONE_SECONDS) == (-9 if how is signal.SIGKILL else 130)
+    finally:
+        command.kill()
+        command.wait()
 
 
 def test_goes_on_when_playwright_is_killed(server: Server, tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from crawler.queue import Queue
 
 CONTACT = "tests@example.test"
 PROGRAM = "import sys; from tests.crawler.game.working import main; main(sys.argv[1])"
+SAMPLE_SECONDS = 3.0
 LOOK = "[innerWidth, innerHeight, navigator.language, navigator.userAgent]"
 
 
@@ -130,6 +131,11 @@ class Working:
         """For each page that was opened, how many browsers had been started by then."""
         return [int(line) for line in (self.directory / "browsers.txt").read_text().split()]
 
+    def memory(self) -> list[tuple[int, int]]:
+        """Rounds so far and bytes of the browsers, every few seconds."""
+        lines = (self.directory / "memory.jsonl").read_text().splitlines()
+        return [tuple(json.loads(line)) for line in lines]
+
     def caps(self) -> list[int]:
         """The free places of each context, after its page had gone."""
         return [int(line) for line in (self.directory / "caps.txt").read_text().split()]
@@ -185,9 +191,22 @@ def main(order_text: str) -> None:
     _spy(directory, order.crash_at_guess)
     if order.free_bytes:
         spider.free_bytes_of = lambda _: lambda: int(Path(order.free_bytes).read_text())  # type: ignore[assignment]
-    asyncio.run(job.worker().run())
-    sys.stdout.flush()
+    asyncio.run(_run(job.worker(), directory))
     os._exit(0)
+
+
+async def _run(worker: Any, directory: Path) -> None:
+    measuring = asyncio.create_task(_measure(worker, directory))
+    await worker.run()
+    measuring.cancel()
+
+
+async def _measure(worker: Any, directory: Path) -> None:
+    while True:
+        await asyncio.sleep(SAMPLE_SECONDS)
+        rounds, size = count_captures(directory), worker.stats().browser_bytes
+        with (directory / "memory.jsonl").open("a") as file:
+            file.write(json.dumps([rounds, size]) + "\n")
 
 
 def _spy(directory: Path, crash_at_guess: int) -> None:
