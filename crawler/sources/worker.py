@@ -43,6 +43,8 @@ PICTURES_AT_ONCE = 24
 MAX_PICTURE_BYTES = 64 << 20
 EXPIRED = frozenset({403, 410})
 """How servers answer a signed URL whose time is over."""
+LINKS_TRIED = 3
+"""For one picture: a link may expire once more before its turn comes."""
 PASS_MARK = "~"  # noqa: S105 - no password
 """Between the pass and the name in the id of a task that looks once more."""
 Result = TypeVar("Result")
@@ -294,15 +296,16 @@ class SourceWorker:
 
     async def _picture(self, photo: Photo) -> tuple[Photo, Picture]:
         """With the record that the picture belongs to. Raises FetchError."""
-        try:
-            return photo, await self._download(photo.image_url)
-        except FetchError as error:
-            if error.status not in EXPIRED:
-                raise
-            fresh = await self._again(photo)
-            if fresh is None or fresh.key("") != photo.key(""):
-                raise
-        return fresh, await self._download(fresh.image_url)
+        for _ in range(LINKS_TRIED):
+            try:
+                return photo, await self._download(photo.image_url)
+            except FetchError as error:
+                refusal = error
+            fresh = await self._again(photo) if refusal.status in EXPIRED else None
+            if fresh is None or fresh.id != photo.id:
+                break
+            photo = fresh
+        raise refusal
 
     async def _again(self, photo: Photo) -> Photo | None:
         try:

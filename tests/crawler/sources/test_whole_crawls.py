@@ -161,13 +161,18 @@ def test_a_crawl_keeps_each_picture_once_with_its_licence(
             assert secret.encode() not in data, (path.name, secret)
 
 
-def test_links_that_expired_were_asked_for_again(tmp_path: Path) -> None:
-    case = of_mapillary()
-    crawl(case, tmp_path)
-    refused = [r for r in case.server.requests("/m1") if r.status == 403]
-    again = [r for r in case.server.log if r.path.strip("/").isdigit()]
-    assert refused
-    assert len(again) == len(refused)
+@pytest.mark.parametrize(("links", "captured"), [(2, True), (3, False)])
+def test_links_that_expired_are_asked_for_again_a_few_times(
+    links: int, captured: bool, tmp_path: Path
+) -> None:
+    images = mapillary.images(2, BOX, 20)
+    server = mapillary.Mapillary(images=images, links_refused=links)
+    case = replace(of_mapillary(), server=server)
+    working = crawl(case, tmp_path)
+    assert captures(tmp_path).keys() == ({image.id for image in images} if captured else set())
+    assert working.stats().failed == ({} if captured else {FailReason.FORBIDDEN: 20})
+    again = [request for request in server.log if request.path.strip("/").isdigit()]
+    assert len(again) == 20 * links
 
 
 def test_the_notice_in_place_of_a_deleted_picture_is_not_taken_for_it(tmp_path: Path) -> None:

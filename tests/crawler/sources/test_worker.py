@@ -20,6 +20,7 @@ from crawler.sources.area import Area, square_km
 from crawler.sources.captured import captures_of, reconcile
 from crawler.sources.panoramax import PanoramaxSource
 from crawler.sources.source import API, IMAGES, Query
+from crawler.sources.split import Cell
 from crawler.sources.worker import SourceJob, SourceWorker
 from crawler.spool import open_spool, writers
 from shards.denylist import DenyList, Kind, Rule
@@ -87,6 +88,22 @@ def test_every_picture_comes_once(tmp_path: Path, workers: int, route: str) -> N
         assert jpeg_name(image) == capture
 
 
+def test_a_picture_that_many_cells_report_is_fetched_once(tmp_path: Path) -> None:
+    service = Panoramax(pictures=pictures(14, LUND, 120))
+    west, south, east, north = LUND
+    boxes = [Area.from_bbox(f"{west - n},{south},{east},{north + n}").boxes[0] for n in range(6)]
+
+    async def run() -> None:
+        async with serve(service):
+            job = job_of(tmp_path, service, page=500)
+            seed(job, [Cell(box).task() for box in boxes])
+            await work(*(job.named(f"photos-{number}") for number in range(3)))
+
+    asyncio.run(run())
+    assert len(service.requests("/api/search")) == 6
+    assert_each_once(result(tmp_path), service)
+
+
 def images_of(folder: Path) -> list[tuple[str, bytes]]:
     """(source id, bytes of the picture) of everything committed."""
     import tarfile
@@ -123,7 +140,7 @@ def test_squares_are_covered_evenly(tmp_path: Path) -> None:
 
 
 def test_an_expired_url_is_asked_for_again(tmp_path: Path) -> None:
-    service = Panoramax(pictures=pictures(4, LUND, 90), lifetime=25)
+    service = Panoramax(pictures=pictures(4, LUND, 90), lifetime=60)
     found = crawled(tmp_path, service)
     assert found.ids == sorted(service.there)
     refused = [one for one in service.requests(PICTURES) if one.status == 403]

@@ -7,6 +7,7 @@ order.
 
 import hashlib
 import hmac
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -80,6 +81,9 @@ class Mapillary(Service):
     """Ids that count for the limit and are not shown, as of pictures that were taken back."""
     links_last: int | None = None
     """How many pictures are given out until all links so far have expired."""
+    links_refused: int = 0
+    """How many links to each picture are found expired before one works."""
+    refused: Counter[str] = field(default_factory=Counter)
     epoch: int = 0
     pictures: int = 0
     by_id: dict[str, Image] = field(default_factory=dict)
@@ -93,7 +97,7 @@ class Mapillary(Service):
         return f"{self.url}/m1/v/t6/{image.id}_{size}.jpg?{query}"
 
     def signature(self, image_id: str, size: str) -> str:
-        text = f"{image_id} {size} {self.epoch}"
+        text = f"{image_id} {size} {self.epoch} {self.refused[image_id]}"
         return hmac.new(b"links", text.encode(), hashlib.sha256).hexdigest()[:32]
 
 
@@ -181,6 +185,9 @@ class _Handlers:
     async def picture(self, request: web.Request) -> web.StreamResponse:
         image_id, _, size = request.match_info["file"].removesuffix(".jpg").partition("_")
         if request.query.get("oh") != self.service.signature(image_id, size):
+            return web.Response(status=403, text="URL signature expired")
+        if self.service.refused[image_id] < self.service.links_refused:
+            self.service.refused[image_id] += 1
             return web.Response(status=403, text="URL signature expired")
         self.service.pictures += 1
         if self.service.links_last and self.service.pictures % self.service.links_last == 0:
