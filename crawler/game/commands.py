@@ -1,6 +1,9 @@
 """`lostfound crawl game` and `lostfound bench crawl`."""
 
 import os
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import typer
 
@@ -21,6 +24,7 @@ from shards.bench import bench_group
 from shards.console import print_summary
 from shards.errors import UsageError
 
+SHADOW = "shadow"
 PASSWORD_VARIABLE = "LOSTFOUND_PASSWORD"  # noqa: S105 - the name of a variable
 
 
@@ -35,9 +39,23 @@ def add(crawl: typer.Typer) -> None:
 
 
 def crawl_game_command(
-    out: Out,
+    out: Out = "",
     url: str = typer.Option("http://127.0.0.1:8000", help="Where the game is served."),
+    mode: str = typer.Option(
+        "singleplayer",
+        help="singleplayer; multiplayer: watches matches; results: places of games that were"
+        " played before, and the end of those that were not; shadow: follows a running match.",
+    ),
     games: int = typer.Option(10, help="Games that the dataset shall have in the end."),
+    game: list[str] = typer.Option(
+        [], help="Id or address, for results and shadow; may be repeated."
+    ),
+    game_list: Path | None = typer.Option(
+        None, "--list", metavar="FILE", help="The same from a file: one id or address a line."
+    ),
+    pictures: Path | None = typer.Option(
+        None, metavar="DIR", help="Also saves every picture as a file as soon as it is taken."
+    ),
     workers: Workers = 2,
     pages: int = typer.Option(3, help="Games that one worker plays at a time."),
     email: str = typer.Option("", help=f"Account; its password comes from {PASSWORD_VARIABLE}."),
@@ -52,18 +70,26 @@ def crawl_game_command(
     as_json: Json = False,
 ) -> None:
     """Plays the browser geography game and photographs its rounds."""
-    from crawler.game.crawl import PLAYGROUND_ACCOUNT, crawl_game
+    from crawler.game.crawl import PLAYGROUND_ACCOUNT, crawl_game, read_names
     from crawler.game.port import Account
     from crawler.state import opened_dataset
 
     password = os.environ.get(PASSWORD_VARIABLE, "")
     if email and not password:
         raise UsageError(f"--email: put the account's password into {PASSWORD_VARIABLE}")
-    with opened_dataset(out) as dataset:
+    if not out and mode != SHADOW:
+        raise UsageError("--out: say where the dataset is, or shall be")
+    with ExitStack() as stack:
+        # Who only wants the pictures of a shadowed match leaves no dataset behind.
+        out = out or stack.enter_context(TemporaryDirectory(prefix="lostfound-"))
+        dataset = stack.enter_context(opened_dataset(out))
         summary = crawl_game(
             dataset,
             url=url,
+            mode=mode,
             games=games,
+            named=[*game, *(read_names(game_list) if game_list else [])],
+            pictures=pictures,
             workers=workers,
             pages=pages,
             account=Account(email, password) if email else PLAYGROUND_ACCOUNT,

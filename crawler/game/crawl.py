@@ -2,17 +2,19 @@
 
 import hashlib
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from http.client import HTTPException
+from pathlib import Path
 from urllib.error import HTTPError
 
 from crawler.crawl import CrawlPlan, CrawlSummary, run_crawl
-from crawler.frontier import NewTask
+from crawler.frontier import NewTask, SqliteFrontier
+from crawler.game.modes import Mode, find_mode
+from crawler.game.pages import game_id
 from crawler.game.port import Account, Limits
 from crawler.game.records import reconcile
-from crawler.game.site import Site
-from crawler.game.spider import GameJob
+from crawler.game.job import GameJob
 from crawler.identity import is_loopback, user_agent
 from crawler.monitor import MonitorOptions
 from crawler.queue import Queue
@@ -32,8 +34,11 @@ def crawl_game(
     dataset: DatasetLayout,
     *,
     url: str,
-    games: int,
     workers: int,
+    games: int = 1,
+    mode: str = "singleplayer",
+    named: Sequence[str] = (),
+    pictures: Path | None = None,
     pages: int = DEFAULT_PAGES,
     account: Account = PLAYGROUND_ACCOUNT,
     contact: str = "",
@@ -45,15 +50,20 @@ def crawl_game(
 ) -> CrawlSummary:
     """Plays until the dataset has `games` games, with `workers` actors of `pages` pages each.
 
-    Run again, it goes on where it was stopped or killed. Raises UsageError for what may not be
-    crawled, WorkError when the site cannot be reached, WallError when it shuts the door.
+    The modes `results` and `shadow` take the ids or addresses of the games that are `named`
+    instead; without any, `results` takes all that the site lists. Every picture also becomes a
+    file in the folder `pictures`, if one is given. Run again, it goes on where it was stopped or
+    killed. Raises UsageError for what may not be crawled, WorkError when the site cannot be
+    reached, WallError when it shuts the door.
     """
     if min(games, workers, pages) < 1:
         raise UsageError("games, workers and pages: give 1 or more")
+    chosen = find_mode(mode)
+    tasks = _tasks(chosen, games, named)
     ours = is_loopback(url)
     if not ours:
         _check_permission(url, contact, operator_has_permission)
-    site = Site(base_url=url, round_pause=0 if ours else STRANGER_ROUND_PAUSE)
+    site = chosen.site(url, 0 if ours else STRANGER_ROUND_PAUSE)
     _check_reachable(site.lobby_url())
     directory = dataset.raw_source(site.source)
     directory.mkdir(parents=True, exist_ok=True)
@@ -69,17 +79,51 @@ def crawl_game(
         session=directory / f"session-{_digest(url, account.email)}.json",
         limits=limits or Limits(),
         segment_bytes=segment_bytes,
+        pictures=pictures,
         queue=Queue(directory),
     )
+
+    def prepare(frontier: SqliteFrontier) -> None:
+        reconcile(directory, frontier, 0 if chosen.matches else site.rounds)
+        if chosen.listed:  # what is named is looked at again, also if it was before
+            frontier.reopen(task.id for task in tasks)
+
     plan = CrawlPlan(
         job=job,
-        tasks=[NewTask(f"game-{number:06d}") for number in range(games)],
+        tasks=tasks,
         address=url,
-        expected=games * site.rounds,
-        reconcile=lambda frontier: reconcile(directory, frontier, site.rounds),
+        expected=None if chosen.listed or chosen.matches else games * site.rounds,
+        reconcile=prepare,
         only_these=True,
     )
     return run_crawl(plan, workers=workers, retry=retry, monitor=monitor)
+
+
+def read_names(path: Path) -> list[str]:
+    """Games of a text file: one id or address a line. Raises UsageError."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not a list of games ({error})") from None
+    names = [line.strip() for line in lines if line.strip()]
+    if not names:
+        raise UsageError(f"{path}: no game in it; write one id or address a line")
+    return names
+
+
+def _tasks(mode: Mode, games: int, named: Sequence[str]) -> list[NewTask]:
+    ids = [game_id(name) for name in named]
+    if not mode.listed:
+        if ids:
+            raise UsageError(f"--mode {mode.name}: takes no --game; give --games N")
+        return mode.tasks(games)
+    if not all(ids):
+        raise UsageError(f"--game {named[ids.index('')]!r}: no id in it")
+    if ids:
+        return mode.tasks_of(ids)
+    if mode.matches:
+        raise UsageError(f"--mode {mode.name}: say which game with --game ID")
+    return [mode.listing()]
 
 
 def _check_permission(url: str, contact: str, operator_has_permission: bool) -> None:

@@ -41,11 +41,10 @@ class Mode:
         """The first `count` tasks of a mode that is counted."""
         return [NewTask(f"{self.prefix}-{number:06d}") for number in range(count)]
 
-    def tasks_of(self, games: Iterable[str], owner: str = "") -> list[NewTask]:
-        """A task for each game; `owner` is the task whose rounds they are, if another began it."""
-        fields = {"owner": owner} if owner else {}
+    def tasks_of(self, games: Iterable[str]) -> list[NewTask]:
+        """A task for each game that is named."""
         return [
-            NewTask(f"{self.prefix}-{game}", payload_text({"game": game, **fields}))
+            NewTask(f"{self.prefix}-{game}", payload_text({"game": game}))
             for game in dict.fromkeys(games)
         ]
 
@@ -80,21 +79,13 @@ def mode_of(task_id: str) -> Mode:
 
 def game_of(task: Task) -> str:
     """The game that the task is about, as claimed or as named; empty when any will do."""
-    return task.item or str(_payload(task).get("game", ""))
-
-
-def owner_of(task: Task) -> str:
-    """The task that the game's rounds belong to: mostly the task itself."""
-    return str(_payload(task).get("owner", task.id))
+    named = json.loads(task.payload).get("game", "") if task.payload else ""
+    return task.item or str(named)
 
 
 def children(task: Task, outcome: Outcome) -> Sequence[NewTask]:
     """What a task that was to find games found."""
     return mode_of(task.id).tasks_of(outcome.found)
-
-
-def _payload(task: Task) -> dict[str, object]:
-    return dict(json.loads(task.payload)) if task.payload else {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -155,7 +155,10 @@ def ledger_task(task_id: str, game: str) -> str:
 
 
 def reconcile(directory: Path, frontier: SqliteFrontier, rounds: int) -> None:
-    """Teaches the frontier what the ledgers know: claims, and games whose rounds are all there."""
+    """Teaches the frontier what the ledgers know: claims, and games whose rounds are all there.
+
+    With 0 `rounds` no game is known to be complete: matches have as many as they have.
+    """
     committed: Counter[str] = Counter()
     for path in ledger_paths(directory):
         with closing(Ledger(path, read_only=True)) as ledger:
@@ -165,5 +168,5 @@ def reconcile(directory: Path, frontier: SqliteFrontier, rounds: int) -> None:
         if not game:
             continue
         frontier.add([NewTask(task_id)])
-        if frontier.claim(game, task_id) and count >= rounds:
+        if frontier.claim(game, task_id) and count >= rounds > 0:
             frontier.done(task_id)

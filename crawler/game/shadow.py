@@ -18,7 +18,7 @@ async def shadow(driver: GameDriver, clock: Clock, sink: Sink, options: Options)
 
 
 class FolderSink:
-    """A `Sink` that writes `<game>-<round>.<ext>`, and hands all on to the dataset's own."""
+    """A `Sink` that also writes `<game>-<round>.<ext>`, before it tells the dataset's own."""
 
     def __init__(self, folder: Path, sink: Sink) -> None:
         self._folder = folder
@@ -32,35 +32,11 @@ class FolderSink:
         return self._sink.committed(game, number)
 
     def hold(self, game: str, number: int, picture: Picture) -> None:
-        self._sink.hold(game, number, picture)
         write_bytes(self._folder / f"{game}-{number}.{picture.extension}", picture.image)
+        self._sink.hold(game, number, picture)
 
     def held(self, game: str, number: int) -> Picture | None:
         return self._sink.held(game, number)
 
     def commit(self, game: str, number: int, picture: Picture, answer: Answer) -> None:
         self._sink.commit(game, number, picture, answer)
-
-
-class NoDataset:
-    """A `Sink` for who wants only the pictures: it remembers as long as it lives."""
-
-    def __init__(self) -> None:
-        self._held: dict[tuple[str, int], Picture] = {}
-        self._committed: set[tuple[str, int]] = set()
-
-    def claim(self, _game: str) -> bool:
-        return True
-
-    def committed(self, game: str, number: int) -> bool:
-        return (game, number) in self._committed
-
-    def hold(self, game: str, number: int, picture: Picture) -> None:
-        self._held[game, number] = picture
-
-    def held(self, game: str, number: int) -> Picture | None:
-        return self._held.get((game, number))
-
-    def commit(self, game: str, number: int, _picture: Picture, _answer: Answer) -> None:
-        self._committed.add((game, number))
-        self._held.pop((game, number), None)

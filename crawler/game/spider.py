@@ -1,82 +1,55 @@
 """The spider: leases a game, opens a page for it, has it played, and says how it ended."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import scrapy
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Page
-from playwright.async_api import TimeoutError as PlaywrightTimeoutError
-from scrapy.exceptions import IgnoreRequest
 
 from crawler.frontier import Frontier, Task
-from crawler.game.browsers import BrowserHandler, BrowserLimits
+from crawler.game.browsers import BrowserHandler
 from crawler.game.driver import PageDriver
-from crawler.game.gate import LONGEST_WAIT, Gate, Visit
-from crawler.game.modes import Delays, children, game_of, mode_of, owner_of
-from crawler.game.port import Account, Limits, Options, Outcome
+from crawler.game.gate import LONGEST_WAIT, Gate, Visit, patient
+from crawler.game.job import GameJob
+from crawler.game.modes import children, game_of, mode_of
+from crawler.game.opening import refused, why_not_opened
+from crawler.game.port import Options, Outcome, Sink
 from crawler.game.records import GameSink
 from crawler.game.room import DiskRoom, free_bytes_of
-from crawler.game.schedule import Schedule, ScheduledDriver
+from crawler.game.schedule import ScheduledDriver
 from crawler.game.session import read_session, write_session
-from crawler.game.site import Site
+from crawler.game.shadow import FolderSink
 from crawler.game.steps import SystemClock
-from crawler.job import Worker
 from crawler.probe import Probe
-from crawler.queue import Queue
 from crawler.reasons import ENDS_RUN, FailReason
 from crawler.spool import Spool
 from crawler.stats import WorkerState, WorkerStats
 from crawler.web.errors import FetchError
-from crawler.web.retry import retry_after_seconds
+from shards.capture import Capture
 
 LEASE_SECONDS = 120.0
 POLL_SECONDS = 0.5
 CLOSE_SECONDS = 3.0
 NAVIGATION_SECONDS = 30.0
-LOCALE = "en-GB"
-PAGES_OF_A_GAME = 10
 ENDS_GAMES = ENDS_RUN | {FailReason.ROBOTS}
 """All games have the same site, so what it forbids for one it forbids for all."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GameJob:
-    """What a worker is told: plain data that travels to another process."""
+class Counting(Probe):
+    """Counts each capture that this worker commits."""
 
-    directory: Path
-    """`raw/<source>` of the dataset."""
-    writer: str
-    site: Site
-    account: Account = field(repr=False)
-    user_agent: str
-    pages: int
-    session: Path
-    """Cookies of the signed-in account, readable by its owner only."""
-    limits: Limits = field(default_factory=Limits)
-    delays: Delays = field(default_factory=Delays)
-    browser: BrowserLimits = field(default_factory=BrowserLimits)
-    schedule: Schedule | None = None
-    """Fixed waits; without them a page is photographed as soon as it has settled."""
-    segment_bytes: int = 256 << 20
-    queue: Queue
+    def __init__(self, stats: WorkerStats) -> None:
+        super().__init__(stats.quality)
+        self._stats = stats
 
-    @property
-    def resources(self) -> dict[str, float]:
-        return {"CPU": 1, "browser": 1}
-
-    def worker(self) -> Worker:
-        from crawler.game.worker import GameWorker
-
-        return GameWorker(self)
-
-    def named(self, writer: str) -> "GameJob":
-        return replace(self, writer=writer)
+    def observe(self, capture: Capture, image: bytes) -> None:
+        super().observe(capture, image)
+        self._stats.captures += 1
+        self._stats.bytes += len(image)
 
 
 class GameSpider(scrapy.Spider):
@@ -93,7 +66,7 @@ class GameSpider(scrapy.Spider):
     ) -> None:
         super().__init__(**kwargs)
         self.stats = stats
-        self._probe = Probe(stats.quality)
+        self._probe = Counting(stats)
         self.job = job
         self.spool = spool
         self.frontier = frontier
@@ -157,7 +130,6 @@ class GameSpider(scrapy.Spider):
                 self.frontier.renew(task_id, self.job.writer, LEASE_SECONDS)
 
     def _request(self, task: Task) -> scrapy.Request:
-        width, height = self.job.site.viewport
         return scrapy.Request(
             self.job.site.lobby_url(),
             self.play_game,
@@ -170,15 +142,7 @@ class GameSpider(scrapy.Spider):
                 "playwright_include_page": True,
                 "playwright_context": f"{task.id}-{task.attempts}",
                 # On every request: a browser that restarts forgets what contexts were like.
-                "playwright_context_kwargs": {
-                    "viewport": {"width": width, "height": height},
-                    "user_agent": self.job.user_agent,
-                    "locale": LOCALE,
-                    "storage_state": self._state,
-                    "accept_downloads": False,
-                    # Their requests would pass by the gate.
-                    "service_workers": "block",
-                },
+                "playwright_context_kwargs": self.job.context(self._state),
                 "playwright_page_goto_kwargs": {
                     "wait_until": "domcontentloaded",
                     "timeout": 1000 * (NAVIGATION_SECONDS + self._patience),
@@ -217,9 +181,7 @@ class GameSpider(scrapy.Spider):
         return await mode_of(task.id).run(
             driver,
             SystemClock(),
-            GameSink(
-                self.job.site, self.spool, self.frontier, owner_of(task), version, self._probe
-            ),
+            self._sink(task, version),
             Options(
                 account=self.job.account,
                 rounds=self.job.site.rounds,
@@ -229,6 +191,11 @@ class GameSpider(scrapy.Spider):
                 room=self._room,
             ),
         )
+
+    def _sink(self, task: Task, browser: str) -> Sink:
+        job = self.job
+        sink = GameSink(job.site, self.spool, self.frontier, task.id, browser, self._probe)
+        return FolderSink(job.pictures, sink) if job.pictures else sink
 
     async def not_opened(self, failure: Any) -> None:
         task: Task = failure.request.meta["task"]
@@ -245,7 +212,6 @@ class GameSpider(scrapy.Spider):
         outcome = self._judged(task, outcome)
         reason, detail = outcome.reason, outcome.detail
         self.stats.tasks += reason is None
-        self.stats.captures += outcome.committed
         if reason is not None and not self.stopping:
             self.stats.failed[reason] += 1
         if reason is None:
@@ -305,41 +271,3 @@ class GameSpider(scrapy.Spider):
             return
         self._met = True
         write_session(self.job.session, self._state)
-
-
-def refused(response: Any) -> Outcome | None:
-    """How a game ends whose first page the server could not give; None when there is a page."""
-    if response.status != 429 and response.status < 500:
-        return None
-    text = response.headers.get("Retry-After", b"").decode("latin-1")
-    retry_after = retry_after_seconds(text, time.time())
-    asked = response.status == 429 or retry_after is not None
-    return Outcome(
-        reason=FailReason.RATE_LIMITED if asked else FailReason.SERVER_ERROR,
-        detail=f"the server answered {response.status}",
-        retry_after=retry_after,
-    )
-
-
-def why_not_opened(error: BaseException) -> FailReason:
-    """The reason for which there was no page at all."""
-    if isinstance(error, IgnoreRequest):
-        return FailReason.ROBOTS
-    if isinstance(error, TimeoutError | PlaywrightTimeoutError):
-        return FailReason.TIMEOUT
-    if isinstance(error, PlaywrightError) and "net::" in str(error):
-        return FailReason.UNREACHABLE
-    return FailReason.BROWSER
-
-
-def patient(limits: Limits, seconds: float) -> Limits:
-    """The same limits where each page that is opened may have to wait for its turn."""
-    return replace(
-        limits,
-        open=limits.open + seconds,
-        auth=limits.auth + seconds,
-        start=limits.start + seconds,
-        round=limits.round + seconds,
-        results=limits.results + seconds,
-        game=limits.game + PAGES_OF_A_GAME * seconds,
-    )

@@ -14,7 +14,7 @@ from crawler.game.pages import parse_answer
 from crawler.game.port import AlwaysRoom, Outcome
 from crawler.game.records import round_key
 from crawler.game.room import DiskRoom
-from crawler.game.shadow import FolderSink, NoDataset
+from crawler.game.shadow import FolderSink
 from crawler.playground.faults import Faults
 from crawler.playground.multiplayer import Pace
 from crawler.playground.server import Server, start_in_thread
@@ -22,6 +22,7 @@ from crawler.playground.world import WorldConfig
 from crawler.reasons import FailReason
 from enrich.countries import find_country
 from tests.crawler.game.live import LIMITS, Browser, Dataset, Play, dataset, open_browser
+from tests.crawler.game.scripted import FakeSink
 
 WORLD = WorldConfig(seed=3, countries=("NL", "XK", "TR", "CI", "CD", "CG", "US", "CZ"), bad_share=0)
 PACE = Pace(start=5, round=4, pause=2)
@@ -75,7 +76,7 @@ def test_a_match_is_one_tasks_own_and_may_be_shadowed(browser: Browser, tmp_path
     with playground(faults) as server, dataset(tmp_path / "raw", "multiplayer", server) as kept:
         match = server.matches.join("somebody else", server.clock())
         folder = tmp_path / "pictures"
-        shadow = Play("shadow", server, FolderSink(folder, NoDataset()), game=match.id)
+        shadow = Play("shadow", server, FolderSink(folder, FakeSink()), game=match.id)
         sinks = [kept.sink(number) for number in range(2)]
         plays = [Play("multiplayer", server, sink) for sink in sinks]
         followed, *joined = browser.play(shadow, *plays)

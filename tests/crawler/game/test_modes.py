@@ -14,7 +14,6 @@ from crawler.game.modes import (
     find_mode,
     game_of,
     mode_of,
-    owner_of,
 )
 from crawler.game.port import AlwaysRoom, Outcome
 from crawler.game.room import DiskRoom, free_bytes_of
@@ -35,17 +34,14 @@ def test_a_task_is_run_as_what_it_is(mode: object) -> None:
         assert mode_of(each.listing().id) is each
 
 
-def test_games_and_owners_of_tasks() -> None:
+def test_the_game_of_a_task() -> None:
     single, results = MODES["singleplayer"], MODES["results"]
     (task,) = single.tasks(1)
     assert (task.id, task.payload) == ("game-000000", "")
     assert game_of(leased(task)) == ""
     assert game_of(leased(task, "abc")) == "abc"
-    assert owner_of(leased(task)) == "game-000000"
     (named,) = results.tasks_of(["abc", "abc"])
-    assert (game_of(leased(named)), owner_of(leased(named))) == ("abc", "results-abc")
-    (owned,) = results.tasks_of(["abc"], "game-000000")
-    assert (game_of(leased(owned)), owner_of(leased(owned))) == ("abc", "game-000000")
+    assert (named.id, game_of(leased(named))) == ("results-abc", "abc")
 
 
 def test_a_list_of_games_becomes_tasks() -> None:

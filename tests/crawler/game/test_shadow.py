@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from crawler.game.port import Outcome, Picture
-from crawler.game.shadow import FolderSink, NoDataset, shadow
+from crawler.game.shadow import FolderSink, shadow
 from tests.crawler.game import scripted
 from tests.crawler.game.match import MatchDriver, rounds
 from tests.crawler.game.scripted import WHEN, FakeClock, FakeSink, picture
@@ -20,7 +20,7 @@ def follow(sink: FolderSink) -> tuple[Outcome, MatchDriver]:
 
 
 def test_saves_pictures_and_guesses_nothing(tmp_path: Path) -> None:
-    outcome, driver = follow(FolderSink(tmp_path, NoDataset()))
+    outcome, driver = follow(FolderSink(tmp_path, FakeSink()))
     assert outcome == Outcome(game="m", committed=2)
     found = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert found == {"m-1.jpg": b"m/1", "m-2.jpg": b"m/2"}
@@ -28,7 +28,7 @@ def test_saves_pictures_and_guesses_nothing(tmp_path: Path) -> None:
     assert "start_game" not in driver.calls
 
 
-def test_with_a_dataset_they_are_captures_too(tmp_path: Path) -> None:
+def test_they_are_captures_too(tmp_path: Path) -> None:
     kept = FakeSink()
     assert follow(FolderSink(tmp_path, kept))[0].committed == 2
     assert {number for _, number in kept.commits} == {1, 2}
@@ -36,7 +36,7 @@ def test_with_a_dataset_they_are_captures_too(tmp_path: Path) -> None:
 
 
 def test_a_picture_is_there_before_its_answer(tmp_path: Path) -> None:
-    sink = FolderSink(tmp_path, NoDataset())
+    sink = FolderSink(tmp_path, FakeSink())
     sink.hold("m", 1, picture("m", 1))
     assert (tmp_path / "m-1.jpg").read_bytes() == b"m/1"
     assert sink.held("m", 1) == picture("m", 1)
@@ -47,7 +47,7 @@ def test_half_a_file_is_never_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     def full(*_: object) -> None:
         raise OSError("no space left on device")
 
-    sink = FolderSink(tmp_path, NoDataset())
+    sink = FolderSink(tmp_path, FakeSink())
     monkeypatch.setattr("os.replace", full)
     with pytest.raises(OSError, match="no space"):
         sink.hold("m", 1, Picture(b"x" * 100_000, "jpg", WHEN))
