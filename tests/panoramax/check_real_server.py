@@ -113,8 +113,8 @@ def test_what_the_real_server_says_of_a_photograph(
         assert datetime.fromisoformat(one.captured_at).astimezone(UTC) >= FIRST
         extra = json.loads(one.extra)
         assert extra["author"] == "Default account"
-        assert extra["width"] > 0
-        assert extra["is_panorama"] is False
+        # The server takes pictures that are twice as wide as high for 360 degrees.
+        assert extra["is_panorama"] is (extra["width"] == 2 * extra["height"])
 
 
 def test_time_and_place(
