@@ -22,9 +22,9 @@ import psutil
 from crawler.crawl import count_captures
 from crawler.frontier import NewTask
 from crawler.game.crawl import DEFAULT_PAGES, PLAYGROUND_ACCOUNT
+from crawler.game.job import GameJob
 from crawler.game.schedule import ORIGINAL
 from crawler.game.site import Site
-from crawler.game.spider import GameJob
 from crawler.identity import user_agent
 from crawler.queue import Queue
 from shards.errors import WorkError

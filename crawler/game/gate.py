@@ -13,7 +13,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -21,6 +21,7 @@ from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Page, Request, Response, Route
 
 from crawler.budgets import Budgets, Turn
+from crawler.game.port import Limits
 from crawler.reasons import FailReason
 from crawler.web.errors import FetchError
 from crawler.web.hosts import origin
@@ -34,6 +35,7 @@ HOLD_SECONDS = 60.0
 """After which a page that was held back counts as loaded, whatever became of it."""
 LONGEST_WAIT = 120.0
 """Seconds for which a page is held back; beyond that the game is put back instead."""
+PAGES_OF_A_GAME = 10
 
 
 class Robots(Protocol):
@@ -222,3 +224,16 @@ def _is_top(request: Request) -> bool:
 def _budget(url: str) -> str:
     """The budget that the polite client keeps for a host, so that both wait for each other."""
     return f"host:{origin(url)}"
+
+
+def patient(limits: Limits, seconds: float) -> Limits:
+    """The same limits where each page that is opened may have to wait for its turn."""
+    return replace(
+        limits,
+        open=limits.open + seconds,
+        auth=limits.auth + seconds,
+        start=limits.start + seconds,
+        round=limits.round + seconds,
+        results=limits.results + seconds,
+        game=limits.game + PAGES_OF_A_GAME * seconds,
+    )

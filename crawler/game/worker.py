@@ -8,7 +8,8 @@ from threading import Thread
 from typing import Any
 
 from crawler.game.gate import Gate
-from crawler.game.spider import GameJob, GameSpider
+from crawler.game.job import GameJob
+from crawler.game.spider import GameSpider
 from crawler.settings import scrapy_settings
 from crawler.spool import open_spool
 from crawler.stats import WorkerState, WorkerStats

@@ -13,8 +13,9 @@ from scrapy.exceptions import IgnoreRequest
 from scrapy.http.headers import Headers
 
 from crawler.crawl import count_captures
+from crawler.game.gate import patient
+from crawler.game.opening import refused, why_not_opened
 from crawler.game.port import Limits
-from crawler.game.spider import patient, refused, why_not_opened
 from crawler.playground.faults import Faults
 from crawler.playground.game import ROUNDS
 from crawler.playground.log import Robots

@@ -20,8 +20,9 @@ from crawler.game import spider
 from crawler.game.browsers import BrowserLimits
 from crawler.game.crawl import PLAYGROUND_ACCOUNT
 from crawler.game.driver import PageDriver
+from crawler.game.job import GameJob
 from crawler.game.site import Site
-from crawler.game.spider import GameJob, GameSpider
+from crawler.game.spider import GameSpider
 from crawler.guard import ENVIRONMENT_VARIABLE
 from crawler.identity import user_agent
 from crawler.queue import Queue
