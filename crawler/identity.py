@@ -1,9 +1,9 @@
 """Who we are when we ask a server for something, and which servers are our own machine."""
 
 import ipaddress
-from importlib.metadata import PackageNotFoundError, version
 from urllib.parse import urlsplit
 
+from crawler.web import identity
 from shards.errors import UsageError
 
 
@@ -23,9 +23,8 @@ def is_loopback(url: str) -> bool:
 
 
 def user_agent(contact: str) -> str:
-    """Who we are and how to reach the operator: `name/version (contact)`."""
-    try:
-        release = version("lostfound")
-    except PackageNotFoundError:
-        release = "0"
-    return f"LostFound/{release} ({contact or 'loopback only'})"
+    """Who we are and how to reach the operator; without a contact only this machine is crawled.
+
+    Raises UsageError for a contact that is neither an e-mail address nor a web address.
+    """
+    return identity.user_agent(contact, loopback=True)
