@@ -71,6 +71,9 @@ def test_commons_has_caps_areas_slices_and_errors_in_two_forms() -> None:
         plain = await ask("/w/api.php", **wide, errorformat="plaintext")
         assert plain[1]["errors"][0]["code"] == "toobig"
         near = {**fixed, "generator": "search", "gsrnamespace": 6, "gsroffset": 10_000}
+        async with ClientSession(server.url) as stranger:
+            refused = await stranger.get("/w/api.php", params=search)
+            assert refused.status == 403  # its user agent names no contact
         late = await ask("/w/api.php", **near, gsrsearch="nearcoord:10m,52,4")
         assert late[1]["error"]["code"] == "cirrussearch-offset-too-large"
 

@@ -16,10 +16,10 @@ from crawler.sources.split import EARLIEST_MS, LATEST_MS, Cell, Splitting
 
 
 class Spot(NamedTuple):
-    """A photograph of the simulated server: units of 1e-7 degrees, milliseconds."""
+    """A photograph of the simulated server: units of 1e-7 degrees or parts of them, and ms."""
 
-    lon: int
-    lat: int
+    lon: float
+    lat: float
     time: int
 
 
@@ -151,6 +151,14 @@ def test_nothing_is_lost_between_cells_at_the_poles_or_at_the_antimeridian(
     # Only spots of one place and one instant (or beyond every plausible date) can stay full.
     for text in capped:
         assert " " in text
+
+
+def test_servers_know_finer_positions_than_the_borders_of_cells() -> None:
+    spots = [Spot(x + 0.5, y - 0.25, 0) for x in range(-3, 3) for y in range(-3, 3)]
+    source = CappedSource(spots, 2, Splitting(smallest=1, smallest_ms=0))
+    found, capped = enumerate_all(source, Query())
+    assert found == set(range(len(spots)))
+    assert capped == []
 
 
 @pytest.mark.parametrize("cap", [10, 100])

@@ -175,6 +175,14 @@ def test_links_that_expired_are_asked_for_again_a_few_times(
     assert len(again) == 20 * links
 
 
+def test_commons_is_asked_one_thing_at_a_time_and_for_two_pictures(tmp_path: Path) -> None:
+    case = replace(of_commons(), source=lambda url: Commons(base_url=url, search_limit=30))
+    crawl(case, tmp_path)
+    assert captures(tmp_path).keys() == case.wanted
+    assert case.server.most_at_once["w"] == 1
+    assert case.server.most_at_once["wikipedia"] <= 2
+
+
 def test_the_notice_in_place_of_a_deleted_picture_is_not_taken_for_it(tmp_path: Path) -> None:
     case = of_flickr()
     gone = frozenset(sorted(case.wanted)[:3])

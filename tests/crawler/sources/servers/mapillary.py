@@ -226,9 +226,10 @@ class _Handlers:
                 "computed_geometry": _point(*image.computed),
                 "computed_compass_angle": 91.25,
             }
-        for size in SIZES:
-            record[f"thumb_{size}_url"] = self.service.link(image, size)
         asked = {"id", *request.query.get("fields", "").split(",")}
+        for size in SIZES:
+            if (name := f"thumb_{size}_url") in asked:
+                record[name] = self.service.link(image, size)
         return {name: value for name, value in record.items() if name in asked}
 
 

@@ -60,7 +60,7 @@ class Panoramax(Service):
     deleted: set[str] = field(default_factory=set)
     """Single pictures that are not there any more."""
     lifetime: int = 0
-    """Picture requests after which the URLs given so far expire; 0 for never."""
+    """Pictures given out after which the URLs so far expire; 0 for never."""
     bad_items: int = 0
     """So many of the first items come without what they need."""
     issued: int = 0
@@ -183,11 +183,11 @@ class _Handlers:
         one = service.by_id.get(request.match_info["id"])
         if one is None or not service.is_there(one):
             raise web.HTTPNotFound
+        if int(request.query["issued"]) < service.issued:
+            raise web.HTTPForbidden(text="<Error><Code>AccessDenied</Code></Error>")
         service.asked += 1
         if service.lifetime and service.asked % service.lifetime == 0:
             service.issued += 1
-        if int(request.query["issued"]) < service.issued:
-            raise web.HTTPForbidden(text="<Error><Code>AccessDenied</Code></Error>")
         return web.Response(body=jpeg(one.id), content_type="image/jpeg")
 
     def _page(self, found: Sequence[Picture], following: str) -> web.Response:

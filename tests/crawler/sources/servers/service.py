@@ -1,5 +1,6 @@
 """What the loopback services share: where photographs stand, their bytes, faults, and a log."""
 
+import asyncio
 import math
 import random
 import struct
@@ -106,6 +107,8 @@ class Service:
 
     port: int = 0
     log: list[Request] = field(default_factory=list)
+    most_at_once: Counter[str] = field(default_factory=Counter)
+    """By the path's first part: the most requests that were under way together."""
     faults: dict[str, deque[Fault | None]] = field(default_factory=dict)
     """By the start of the path; taken one by one by the requests that come."""
 
@@ -160,17 +163,25 @@ S = TypeVar("S", bound=Service)
 async def serving(service: S, routes: Iterable[web.RouteDef]) -> AsyncIterator[S]:
     """Serves on a free port of loopback until the block ends."""
 
+    active: Counter[str] = Counter()
+
     def note(request: web.Request, status: int) -> None:
         found = Request(request.path, dict(request.query), dict(request.headers), status)
         service.log.append(found)
 
     @web.middleware
     async def record(request: web.Request, handler) -> web.StreamResponse:  # type: ignore[no-untyped-def]
+        part = request.path.split("/")[1]
+        active[part] += 1
+        service.most_at_once[part] = max(service.most_at_once[part], active[part])
         try:
+            await asyncio.sleep(0)  # others come meanwhile
             response = _fault(service, request) or await handler(request)
         except web.HTTPException as answer:
             note(request, answer.status)
             raise
+        finally:
+            active[part] -= 1
         note(request, response.status)
         return response
 
