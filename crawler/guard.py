@@ -74,16 +74,22 @@ def marked(mark: str) -> list[psutil.Process]:
 
 
 def kill_marked(mark: str) -> None:
-    """SIGKILL for all that carry the mark, and for the process groups that they lead.
+    """SIGKILL for the process groups that marked processes lead; without any, for those processes.
 
-    The groups, because Chromium's renderers overwrite the environment that they were given.
+    Groups, because Chromium's renderers overwrite the environment that they were given. Chromium
+    leads one and Playwright does not, so that one has time to remove the profile on the disk.
     """
-    for process in marked(mark):
+    found = [process.pid for process in marked(mark)]
+    leaders = [pid for pid in found if _leads(pid)]
+    for pid in leaders or found:
         with suppress(ProcessLookupError, PermissionError):
-            if os.getpgid(process.pid) == process.pid:
-                os.killpg(process.pid, signal.SIGKILL)
-            else:
-                os.kill(process.pid, signal.SIGKILL)
+            (os.killpg if leaders else os.kill)(pid, signal.SIGKILL)
+
+
+def _leads(pid: int) -> bool:
+    with suppress(ProcessLookupError):
+        return os.getpgid(pid) == pid
+    return False
 
 
 def _watch(mark: str) -> None:

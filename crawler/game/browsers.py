@@ -5,7 +5,7 @@ that crashes, knows one browser only, and takes its time when a browser hangs.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -54,12 +54,8 @@ class _Running:
         return False
 
     async def close(self) -> None:
-        with suppress(Exception):
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await self.browser.close()
-        with suppress(Exception):
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await self.manager.__aexit__()
+        await _leave(self.browser.close())
+        await _leave(self.manager.__aexit__())
 
 
 class Browsers:
@@ -77,10 +73,14 @@ class Browsers:
         """Raises NoBrowserError after `close`."""
         guard = self._living_guard()
         manager, before = async_playwright(), _children()
-        async with asyncio.timeout(LAUNCH_SECONDS):
-            with guard.marking():
-                playwright = await manager.start()
-            browser = await playwright.chromium.launch(**self._options)
+        try:
+            async with asyncio.timeout(LAUNCH_SECONDS):
+                with guard.marking():
+                    playwright = await manager.start()
+                browser = await playwright.chromium.launch(**self._options)
+        except BaseException:
+            await _leave(manager.__aexit__())
+            raise
         # Whatever became of this worker meanwhile: the guard knows the browser by its mark.
         self._living_guard()
         new = _children() - before
@@ -222,6 +222,13 @@ class BrowserHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc] # h
                 if current is not None and sizes.get(current, 0) > self._limits.bytes:
                     self._forget(current)
             await asyncio.sleep(MEASURE_SECONDS)
+
+
+async def _leave(work: Awaitable[object]) -> None:
+    """Something that ends: what it says does not matter, and it must not take long."""
+    with suppress(Exception):
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await work
 
 
 def _children() -> set[int]:

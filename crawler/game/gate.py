@@ -34,7 +34,9 @@ BUSY_STATUSES = (429, 503)
 HOLD_SECONDS = 60.0
 """After which a page that was held back counts as loaded, whatever became of it."""
 LONGEST_WAIT = 120.0
-"""Seconds for which a page is held back; beyond that the game is put back instead."""
+"""Seconds for which a page waits for a Crawl-delay; beyond that the game is put back instead."""
+LONGEST_PAUSE = 10.0
+"""The same for a Retry-After of a site without a Crawl-delay, whose pages have no such patience."""
 PAGES_OF_A_GAME = 10
 
 
@@ -151,7 +153,7 @@ class Gate:
                 turn = self._budgets.reserve({name: limits}, hold=HOLD_SECONDS)
                 if turn.granted:
                     break
-                if turn.wait > LONGEST_WAIT:
+                if turn.wait > (LONGEST_WAIT if limits else LONGEST_PAUSE):
                     if visit is not None:
                         visit.fail(FailReason.RATE_LIMITED, "the site asks for a pause", turn.wait)
                     return False
