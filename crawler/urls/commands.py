@@ -107,7 +107,7 @@ def crawl_urls_command(
 
 
 def bench_urls_command(
-    images: int = typer.Option(2000, min=100, help="Addresses per round."),
+    images: int = typer.Option(4000, min=100, help="Addresses per round."),
     rounds: int = typer.Option(3, min=1, help="Rounds, in turns; the median ratio counts."),
     img2dataset: Path | None = typer.Option(
         None, help="Its command; without it, it is installed under the cache folder."
