@@ -3,6 +3,7 @@
 import asyncio
 import tempfile
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from crawler.sources.commons import Commons
 from crawler.sources.flickr import Flickr
 from crawler.sources.kartaview import KartaView
 from crawler.sources.mapillary import Mapillary
-from crawler.sources.source import Query
+from crawler.sources.source import CellSource, Query
+from crawler.sources.split import Cell
 from tests.crawler.sources.asking import FAST, Outcome, asking, enumerate_all
 from tests.crawler.sources.servers import commons, flickr, kartaview, mapillary
 
@@ -74,6 +76,8 @@ async def of_flickr(seed: int, count: int, stack: int, cap: int, folder: Path) -
     return found
 
 
+Spot = tuple[float, float, int]
+"""Latitude, longitude, milliseconds since 1970."""
 Check = Callable[[int, int, int, int, Path], Coroutine[Any, Any, Outcome]]
 
 
@@ -92,3 +96,41 @@ def test_the_exact_set_of_any_world(
         outcome = asyncio.run(check(seed, count, stack, cap, Path(folder)))
     assert not outcome.capped
     assert not outcome.bad
+
+
+def searches(cell: Cell, spots: list[Spot], source: CellSource, cap: int) -> int:
+    """How many searches a quad-tree makes: one of each cell, and those of a full one's parts."""
+    own = [
+        spot
+        for spot in spots
+        if cell.box.contains(*spot[:2])
+        and (cell.start is None or spot[2] >= cell.start)
+        and (cell.end is None or spot[2] <= cell.end)
+    ]
+    parts = source.splitting.parts(cell) if len(own) >= cap else []
+    return 1 + sum(searches(part, own, source, cap) for part in parts)
+
+
+def test_the_requests_are_the_quad_tree_s_own(tmp_path: Path) -> None:
+    async def of_two() -> tuple[list[int], list[int]]:
+        images = mapillary.images(11, WORLD, 400)
+        first = mapillary.Mapillary(images=images, limit=30)
+        photos = [replace(p, license="4") for p in flickr.photos(11, WORLD, 400)]
+        second = flickr.Flickr(photos=photos, cap=30, per_page=30)
+        async with mapillary.serve(first), flickr.serve(second):
+            one = Mapillary(base_url=first.url, search_limit=30, limits=FAST)
+            two = Flickr(base_url=second.url, cap=30, page_items=30, limits=FAST)
+            async with asking(one, tmp_path, first.token) as get:
+                await enumerate_all(one, QUERY, get)
+            async with asking(two, tmp_path, second.key) as get:
+                await enumerate_all(two, QUERY, get)
+        root = Cell(QUERY.area.boxes[0])
+        shot = [(*image.position, image.captured_at) for image in images]
+        sent = [(photo.lat, photo.lon, photo.uploaded * 1000) for photo in photos]
+        # 27 of 30 is nearly full at Mapillary; Flickr says how many there are, so 30 is not.
+        own = [searches(root, shot, one, 27), searches(root, sent, two, 31)]
+        return own, [len(first.requests("/images")), len(second.requests("/services")) - 1]
+
+    own, made = asyncio.run(of_two())
+    assert made == own
+    assert min(own) > 20
