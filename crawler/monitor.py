@@ -16,7 +16,9 @@ from crawler.stats import WorkerStats
 from crawler.statslog import StatsLog, to_line
 
 TASKS_SECONDS = 2.0
-"""Counting a million tasks takes a while: the view may be this old."""
+"""How old the number of tasks may be, which takes a while to count when there are millions."""
+COUNTING_SHARE = 0.05
+"""Of the driver's time, at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,13 +52,15 @@ class Monitor:
         self._log = StatsLog(directory)
         self._health = HealthCheck(options.health, str(directory))
         self._tasks: dict[TaskState, int] = {}
-        self._counted_at = self._logged_at = float("-inf")
+        self._count_at = self._log_at = self._began
 
     def on_poll(self, stats: Sequence[WorkerStats], frontier: SqliteFrontier) -> None:
         """A `Watch` of the driver. Raises HealthError when the captures are not worth fetching."""
         now = self._clock()
-        if now - self._counted_at >= TASKS_SECONDS:
-            self._tasks, self._counted_at = frontier.counts(), now
+        if now >= self._count_at:
+            self._tasks = frontier.counts()
+            took = self._clock() - now
+            self._count_at = now + max(TASKS_SECONDS, took / COUNTING_SHARE)
         workers = merge_lives(stats)
         self.latest = Snapshot(
             source=self._source,
@@ -66,8 +70,8 @@ class Monitor:
             per_minute=self._history.add(now, workers),
         )
         self._show(self.latest)
-        if now - self._logged_at >= self._options.stats_seconds:
-            self._logged_at = now
+        if now >= self._log_at:
+            self._log_at = now + self._options.stats_seconds
             self.log()
         self._health.update(merge_quality(worker.quality for worker in workers))
 

@@ -5,12 +5,19 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from crawler.crawl import CrawlSummary, count_captures
 from crawler.frontier import NewTask, SqliteFrontier
 from crawler.health import HealthError, Thresholds
 from crawler.history import Snapshot
 from crawler.monitor import Monitor, MonitorOptions, monitoring
 from crawler.stats import Quality
+from crawler.status import crawl_status
+from crawler.urls.bench import serving
+from crawler.urls.crawl import ListOptions, crawl_urls
+from crawler.web.client import ClientRules
+from shards.layout import DatasetLayout
 from tests.crawler.fleet_stats import worker
 from tests.crawler.test_metrics import scrape
 
@@ -74,3 +81,38 @@ def test_a_bad_run_ends_and_its_last_line_is_there(
         with pytest.raises(HealthError, match="120 of the last 120 pictures are blank"):
             monitor.on_poll([worker(0, quality=bad), worker(1, quality=bad)], frontier)
     assert lines(directory)[-1]["running"] is False
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_a_worthless_list_is_left_early_and_what_came_stays(tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for number in range(400):
+        Image.new("RGB", (64, 36), (number % 200, 30, number // 200)).save(
+            pictures / f"{number}.png"
+        )
+    table = tmp_path / "list.csv"
+    dataset = DatasetLayout(tmp_path / "dataset")
+
+    def crawl(limits: Thresholds) -> CrawlSummary:
+        return crawl_urls(
+            dataset,
+            ListOptions(address=str(table), task_rows=10),
+            workers=1,
+            # One at a time, so that the run is not over before it is looked at.
+            rules=ClientRules(allow_private=True, connections_per_host=1),
+            monitor=MonitorOptions(health=limits),
+        )
+
+    with serving(pictures) as port:
+        rows = [f"http://127.0.0.1:{port}/{n % 400}.png/{n},{n % 90},{n % 180}" for n in range(800)]
+        table.write_text("\n".join(["url,lat,lon", *rows]))
+        with pytest.raises(HealthError, match=r"raw/urls: \d+ of the last \d+ pictures are blank"):
+            crawl(Thresholds(min_captures=20))
+        stayed = count_captures(dataset.raw_source("urls"))
+        assert stayed >= 20
+        summary = crawl(Thresholds(min_captures=0))
+    assert (summary.captures, summary.new_captures) == (800, 800 - stayed)
+    status = crawl_status(dataset).sources["urls"]
+    assert (status.captures, status.tasks["done"]) == (800, 80)
+    assert status.workers["urls-0"]["quality"]["captures"] == 800 - stayed
