@@ -140,10 +140,30 @@ def square_km(lat: float, lon: float) -> str:
     The globe is cut into rows 1 km high, each row into as many equal columns as it has km²; so
     all squares of a row have one area, within half a column of 1 km², and none is a sliver.
     """
-    row = min(int((lat + 90) / 180 * _ROWS), _ROWS - 1)
+    row = _row(lat)
     columns = _columns(row)
-    column = int((lon + 180) / 360 * columns) % columns
-    return f"{row}/{column}"
+    return f"{row}/{_column(lon, columns) % columns}"
+
+
+def squares_in(box: Box, most: int) -> set[str]:
+    """The squares that a box touches; none when they are more than `most`."""
+    west, south, east, north = box.degrees
+    squares: set[str] = set()
+    for row in range(_row(south), _row(north) + 1):
+        columns = _columns(row)
+        first, last = _column(west, columns), _column(east, columns)
+        if len(squares) + last - first + 1 > most:
+            return set()
+        squares |= {f"{row}/{column % columns}" for column in range(first, last + 1)}
+    return squares
+
+
+def _row(lat: float) -> int:
+    return min(int((lat + 90) / 180 * _ROWS), _ROWS - 1)
+
+
+def _column(lon: float, columns: int) -> int:
+    return int((lon + 180) / 360 * columns)
 
 
 def _columns(row: int) -> int:

@@ -5,6 +5,7 @@ the limits of a run are shared (`worker.py`), so that one adapter is one small f
 """
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 
 from crawler.budgets import Limit
 from crawler.frontier import NewTask
-from crawler.sources.area import Area
+from crawler.sources.area import Area, Box, square_km, squares_in
 from crawler.sources.photo import BadRecord, Photo
 from crawler.sources.split import Cell, Splitting, root_cells, tasks_in
 from crawler.terms import Terms as Terms
@@ -23,6 +24,8 @@ Payload = Mapping[str, Any]
 """What a task says is to be fetched: the JSON object of `NewTask.payload`."""
 API, IMAGES = "api", "images"
 """The names of the budgets that every source has."""
+ENOUGH_SQUARES = 64
+"""Cells over more squares than that are never full everywhere; they are split without counting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,14 @@ class Query:
             for photo, here in zip(photos, inside, strict=True)
             if here and self._in_time(photo.moment)
         ]
+
+    def is_enough(self, box: Box, photos: Sequence[Photo]) -> bool:
+        """Whether every square that the box touches has as many as it may have already."""
+        squares = squares_in(box, ENOUGH_SQUARES) if self.max_per_km2 else set()
+        if not squares:
+            return False
+        counts = Counter(square_km(*photo.position) for photo in self.wanted(photos))
+        return all(counts[square] >= self.max_per_km2 for square in squares)
 
     def _in_time(self, moment: datetime | None) -> bool:
         if self.since is None and self.until is None:
@@ -169,7 +180,8 @@ class CellSource(Source):
         if not self.splitting.fits(cell):
             return Expansion(children=tasks_in(parts, query.area))
         found = await self.search(cell, get)
-        if not found.whole and parts:
+        is_enough = found.whole or query.is_enough(cell.box, found.photos)
+        if parts and not is_enough:
             return Expansion(children=tasks_in(parts, query.area))
-        capped = "" if found.whole else f"{cell.box.text} {cell.interval()}".strip()
+        capped = "" if is_enough else f"{cell.box.text} {cell.interval()}".strip()
         return Expansion(photos=found.photos, bad=found.bad, capped=capped)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from crawler.frontier import NewTask, payload_text
 from crawler.sources.area import DEGREE, Area, Box
+from shards.keys import order_hash
 
 EARLIEST_MS = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp() * 1000)
 LATEST_MS = int(datetime(2060, 1, 1, tzinfo=UTC).timestamp() * 1000)
@@ -31,13 +32,17 @@ class Cell(NamedTuple):
         return cls(Box(*payload["box"]), payload.get("start"), payload.get("end"))
 
     def task(self) -> NewTask:
-        """The task that searches this cell; the same cell has the same id."""
+        """The task that searches this cell; the same cell has the same id.
+
+        Ids begin with a hash, so that siblings are leased in no order: a run that ends by its
+        limit has taken something from everywhere.
+        """
         payload: dict[str, Any] = {"box": [*self.box]}
         name = "_".join(map(str, self.box))
         if self.start is not None or self.end is not None:
             payload |= {"start": self.start, "end": self.end}
             name += "_from_{}_to_{}".format(*("open" if end is None else end for end in self[1:]))
-        return NewTask(f"cell_{name}", payload_text(payload))
+        return NewTask(f"cell_{order_hash(0, name):015x}_{name}", payload_text(payload))
 
     def interval(self, *, open_end: str = "..") -> str:
         """The window as STAC and OGC APIs write it; empty when it is open on both sides."""

@@ -16,6 +16,7 @@ from crawler.sources.area import (
     decimal_degrees,
     distance_km,
     square_km,
+    squares_in,
 )
 from shards.errors import UsageError
 
@@ -89,6 +90,25 @@ def test_every_point_has_a_square(lat: float, lon: float) -> None:
     assert 0 <= row < 20015
     assert column >= 0
     assert square_km(lat, -180.0) == square_km(lat, 180.0)
+
+
+@given(
+    st.floats(-90, 89.9),
+    st.floats(-180, 179.9),
+    st.floats(0, 0.05),
+    st.floats(0, 1),
+    st.floats(0, 1),
+)
+def test_squares_of_a_box_hold_every_point_of_it(
+    south: float, west: float, size: float, x: float, y: float
+) -> None:
+    box = Box.around(west, south, west + size, south + size)
+    squares = squares_in(box, 1_000_000)
+    left, low, right, high = box.degrees
+    point = min(low + y * (high - low), high), min(left + x * (right - left), right)
+    assert square_km(*point) in squares
+    assert squares_in(box, len(squares)) == squares
+    assert squares_in(box, len(squares) - 1) == set()
 
 
 @pytest.mark.parametrize("lat", [0, 30, 52.37, 70, 85, -89.9])

@@ -139,6 +139,19 @@ def test_squares_are_covered_evenly(tmp_path: Path) -> None:
     assert taken == Counter({square: min(count, 3) for square, count in there.items()})
 
 
+def test_crowds_are_not_searched_to_the_last_picture_for_a_few_of_them(tmp_path: Path) -> None:
+    crowd = pictures(15, (13.1900, 55.7000, 13.1904, 55.7002), 900)
+    whole = crawled(tmp_path / "all", service := Panoramax(pictures=crowd), page=100)
+    searches = len(service.requests("/api/search"))
+    few = crawled(
+        tmp_path / "few", service := Panoramax(pictures=crowd), Query(max_per_km2=5), page=100
+    )
+    assert len(whole.ids) == 900
+    assert len(few.ids) == 5 * len({square_km(one.lat, one.lon) for one in crowd})
+    assert len(service.requests("/api/search")) < searches
+    assert few.failures == Counter()
+
+
 def test_an_expired_url_is_asked_for_again(tmp_path: Path) -> None:
     service = Panoramax(pictures=pictures(4, LUND, 90), lifetime=60)
     found = crawled(tmp_path, service)
