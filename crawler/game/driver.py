@@ -253,7 +253,8 @@ class PageDriver:
         async def catch(route: Route) -> None:
             if not opened.done():
                 opened.set_result(route.request.url)
-            await route.abort()
+            async with self._bounded(GRACE):
+                await route.abort()
 
         async with self._bounded(seconds):
             await context.route(MAP_LINK, catch)
@@ -277,6 +278,13 @@ class PageDriver:
         return {parse_round(item["text"]): item["link"] for item in found}
 
     async def _open(self, url: str, seconds: float) -> None:
+        """Goes there, once more when the page itself went elsewhere in that moment."""
+        try:
+            await self._goto(url, seconds)
+        except _NavigatedError:
+            await self._goto(url, seconds)
+
+    async def _goto(self, url: str, seconds: float) -> None:
         async with self._bounded(seconds):
             await self.page.goto(url, wait_until="domcontentloaded", timeout=1000 * seconds)
 

@@ -99,7 +99,8 @@ class Gate:
         page.on("request", self._began)
         page.on("response", self._answered)
         # The page itself is routed by scrapy-playwright, so this meets the windows it opens.
-        await page.context.route("**/*", _refuse)
+        async with asyncio.timeout(HOLD_SECONDS):
+            await page.context.route("**/*", _refuse)
         return visit
 
     def detach(self, page: Page) -> None:
@@ -205,8 +206,9 @@ class Gate:
 
 
 async def _refuse(route: Route) -> None:
-    with suppress(PlaywrightError):
-        await route.abort()
+    with suppress(PlaywrightError, TimeoutError):
+        async with asyncio.timeout(HOLD_SECONDS):
+            await route.abort()
 
 
 def _page(request: Request) -> Page | None:
