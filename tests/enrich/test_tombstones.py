@@ -198,8 +198,9 @@ def test_options_become_rules() -> None:
 
 names = st.sampled_from(["Jane Doe", "jane  DOE", "Jane", "Doe (Jane)", "Zoë", "ZOË Ω", "", "O'X"])
 sources = st.sampled_from(["panoramax", "flickr"])
-latitudes = st.floats(-90, 90).map(lambda x: round(x, 1))
-longitudes = st.floats(-180, 180).map(lambda x: round(x, 1))
+# Few places, so that rules meet rows; on both sides of the antimeridian and at the poles.
+latitudes = st.sampled_from([-90.0, -45.5, 0.0, 10.25, 90.0])
+longitudes = st.sampled_from([-180.0, -170.5, 0.0, 13.25, 170.0, 180.0])
 captures = st.builds(
     dict,
     source=sources,
@@ -224,13 +225,13 @@ rules_strategy = st.one_of(
     ),
     st.builds(
         lambda lat, lon, km: Rule(Kind.CIRCLE, f"{lat},{lon},{km}"),
-        latitudes, longitudes, st.floats(1, 15_000),
+        latitudes, longitudes, st.sampled_from([1, 700, 3000, 15_000]),
     ),
 )  # fmt: skip
 
 
 @settings(
-    deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     found=st.lists(captures, min_size=1, max_size=10),
@@ -245,8 +246,13 @@ def test_enrich_rejects_what_the_crawler_would_not_fetch(
     layout = make_dataset(tmp_path / "set", rows, parts=1)
     add_rules(layout, rules)
     find_tombstones(layout)
+    assert set(rejected(layout)) == refused_before_fetching(rows, rules)
+
+
+def refused_before_fetching(rows: Sequence[dict[str, Any]], rules: Sequence[Rule]) -> set[str]:
+    """The keys of the rows that the pure rule refuses, by the captures that they come from."""
     denylist = DenyList(rules)
-    refused = {
+    return {
         row["key"]
         for row in rows
         if denylist.refusal(
@@ -262,4 +268,29 @@ def test_enrich_rejects_what_the_crawler_would_not_fetch(
             )
         )
     }
-    assert set(rejected(layout)) == refused
+
+
+@pytest.mark.parametrize(
+    ("rule", "count"),
+    [
+        (Rule(Kind.BOX, "-180,-90,180,90"), 30),
+        (Rule(Kind.BOX, "170,-10,-170,10.25"), 8),
+        (Rule(Kind.BOX, "-170.5,-10,170,10.25"), 8),
+        (Rule(Kind.BOX, "0,0,0,0"), 1),
+        (Rule(Kind.CIRCLE, "0,180,1"), 2),
+        (Rule(Kind.CIRCLE, "89.99,45,2"), 6),
+        (Rule(Kind.CIRCLE, "0,0,1600"), 3),
+    ],
+)
+def test_places_on_a_grid(tmp_path: Path, rule: Rule, count: int) -> None:
+    grid = [
+        (lat, lon)
+        for lat in (-90.0, -45.5, 0.0, 10.25, 90.0)
+        for lon in (-180.0, -170.5, 0.0, 13.25, 170.0, 180.0)
+    ]
+    rows = [metadata_row(n, lat=lat, lon=lon) for n, (lat, lon) in enumerate(grid)]
+    layout = make_dataset(tmp_path, rows, parts=1)
+    deny_rules(layout, [rule])
+    layout.duplicates.unlink()
+    assert len(rejected(layout)) == count
+    assert set(rejected(layout)) == refused_before_fetching(rows, [rule])

@@ -14,8 +14,8 @@ from crawler.budgets import Limit, SqliteBudgets
 from crawler.web.client import ClientRules, PoliteClient
 from tests.crawler.web.server import Server, answer, serve
 
-LIMITS = (Limit(1, 0.02), Limit(8, 0.4), Limit(3, 0.0))
-REQUESTS = 48
+LIMITS = (Limit(1, 0.02), Limit(6, 0.3), Limit(3, 0.0))
+REQUESTS = 32
 MOST_WORKERS = 8
 SERIAL = (Limit(1, 0.0),)
 
