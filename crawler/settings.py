@@ -17,7 +17,8 @@ def scrapy_settings(*, user_agent: str, base_url: str, pages: int) -> dict[str, 
             urlsplit(base_url).scheme: "crawler.game.browsers.BrowserHandler",
         },
         "USER_AGENT": user_agent,
-        "ROBOTSTXT_OBEY": True,
+        # The gate asks robots.txt for everything that a page requests, the page itself included.
+        "ROBOTSTXT_OBEY": False,
         "COOKIES_ENABLED": False,
         "RETRY_ENABLED": False,  # the frontier retries, and remembers it
         "REDIRECT_ENABLED": False,  # the browser follows them

@@ -72,6 +72,5 @@ def test_settings_open_no_door() -> None:
     settings = scrapy_settings(user_agent="x", base_url="http://127.0.0.1:1", pages=3)
     assert settings["TELNETCONSOLE_ENABLED"] is False
     assert settings["REMOTE_CONTROL_ENABLED"] is False
-    assert settings["ROBOTSTXT_OBEY"] is True
     assert set(settings["DOWNLOAD_HANDLERS"]) == {"http"}
     assert settings["PLAYWRIGHT_MAX_PAGES_PER_CONTEXT"] == 1

@@ -36,11 +36,14 @@ def play(server: Server, directory: Path, games: int = 1) -> dict[str, int]:
         return failures
 
 
-def test_a_page_that_robots_txt_disallows_ends_the_game(tmp_path: Path) -> None:
-    with start_in_thread(WORLD, robots=Robots(("/game/",))) as server:
+@pytest.mark.parametrize(("path", "kinds"), [("/$", {"robots"}), ("/game/", None)])
+def test_a_page_that_robots_txt_disallows_ends_the_games(
+    tmp_path: Path, path: str, kinds: set[str] | None
+) -> None:
+    with start_in_thread(WORLD, robots=Robots((path,))) as server:
         assert play(server, tmp_path, games=2) == {FailReason.ROBOTS: 1}
         assert server.log.disallowed() == []
-        assert server.log.kinds["page"] > 0
+        assert kinds is None or set(server.log.kinds) == kinds
     assert count_captures(tmp_path) == 0
 
 
