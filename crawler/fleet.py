@@ -14,6 +14,7 @@ from shards.fanout import ensure_ray
 
 POLL_SECONDS = 0.5
 STOP_SECONDS = 30.0
+LAST_WORDS_SECONDS = 10.0
 MAX_REPLACEMENTS = 3
 """Of a worker that dies again and again without having fetched anything: that is no accident."""
 BROWSER = "browser"
@@ -84,6 +85,13 @@ class _Member:
                 self.started = True
         self._asked = self.actor.stats.remote()
 
+    def ask_last(self) -> None:
+        """Takes what it says after its run; one that died has said what it could."""
+        import ray
+
+        with suppress(ray.exceptions.RayError):
+            self.stats = ray.get(self.actor.stats.remote(), timeout=LAST_WORDS_SECONDS)
+
 
 class _Fleet:
     def __init__(self, job: Job) -> None:
@@ -136,6 +144,7 @@ class _Fleet:
 
         writer = member.job.writer
         del self._members[writer]
+        member.ask_last()
         member.stats.state = WorkerState.STOPPED
         self._gone.append(member.stats)
         try:
