@@ -98,8 +98,8 @@ class Frontier(Protocol):
     def renew(self, task_id: str, owner: str, seconds: float) -> bool:
         """Prolongs a lease; False when it is no longer the owner's."""
 
-    def release(self, task_id: str) -> None:
-        """Pending again, as if this lease had never been."""
+    def release(self, task_id: str, owner: str) -> None:
+        """Pending again, as if this lease had never been; nothing when it is no longer `owner`'s."""
 
     def release_owner(self, owner: str) -> None:
         """Returns the leases of a worker that is known to be dead."""
@@ -122,12 +122,16 @@ class Frontier(Protocol):
     def done(self, task_id: str, detail: str = "", children: Iterable[NewTask] = ()) -> None:
         """Ends a task; its `children`, like the quarters of a cell, appear with it."""
 
-    def failed(self, task_id: str, reason: FailReason, detail: str = "") -> None: ...
+    def failed(self, task_id: str, owner: str, reason: FailReason, detail: str = "") -> None:
+        """Failed; nothing when the lease is no longer `owner`'s."""
 
     def put_back(
-        self, task_id: str, reason: FailReason, detail: str = "", *, delay: float = 0
-    ) -> TaskState:
-        """Pending again, not before `delay` seconds; failed once the attempts are used up."""
+        self, task_id: str, owner: str, reason: FailReason, detail: str = "", *, delay: float = 0
+    ) -> TaskState | None:
+        """Pending again, not before `delay` seconds; failed once the attempts are used up.
+
+        None, and nothing done, when the lease is no longer `owner`'s: another has the task.
+        """
 
     def unfinished(self) -> int:
         """Tasks that are pending or leased."""
@@ -234,12 +238,12 @@ class SqliteFrontier:
             (FailReason.LEASE_EXPIRED, now, self.max_attempts, now),
         )
 
-    def release(self, task_id: str) -> None:
+    def release(self, task_id: str, owner: str) -> None:
         with self._file.transaction() as db:
             db.execute(
                 "UPDATE tasks SET state = 'pending', owner = '', attempts = attempts - 1"
-                " WHERE id = ? AND state = 'leased'",
-                (task_id,),
+                " WHERE id = ? AND state = 'leased' AND owner = ?",
+                (task_id, owner),
             )
 
     def release_owner(self, owner: str) -> None:
@@ -332,31 +336,32 @@ class SqliteFrontier:
                 " ON CONFLICT (id) DO NOTHING",
                 ((child.id, child.payload, now, task_id) for child in children),
             )
-            self._finish(task_id, TaskState.DONE, "", detail)
+            db.execute(
+                "UPDATE tasks SET state = 'done', owner = '', reason = '', detail = ?,"
+                " changed_at = ? WHERE id = ?",
+                (detail, now, task_id),
+            )
 
-    def failed(self, task_id: str, reason: FailReason, detail: str = "") -> None:
-        with self._file.transaction():
-            self._finish(task_id, TaskState.FAILED, reason, detail)
-
-    def _finish(self, task_id: str, state: TaskState, reason: str, detail: str) -> None:
-        self._file.db.execute(
-            "UPDATE tasks SET state = ?, owner = '', reason = ?, detail = ?, changed_at = ?"
-            " WHERE id = ?",
-            (state, reason, detail, self._clock(), task_id),
-        )
+    def failed(self, task_id: str, owner: str, reason: FailReason, detail: str = "") -> None:
+        with self._file.transaction() as db:
+            db.execute(
+                "UPDATE tasks SET state = 'failed', owner = '', reason = ?, detail = ?,"
+                " changed_at = ? WHERE id = ? AND state = 'leased' AND owner = ?",
+                (reason, detail, self._clock(), task_id, owner),
+            )
 
     def put_back(
-        self, task_id: str, reason: FailReason, detail: str = "", *, delay: float = 0
-    ) -> TaskState:
+        self, task_id: str, owner: str, reason: FailReason, detail: str = "", *, delay: float = 0
+    ) -> TaskState | None:
         now = self._clock()
         with self._file.transaction() as db:
-            (state,) = db.execute(
+            row = db.execute(
                 "UPDATE tasks SET state = iif(attempts < ?, 'pending', 'failed'), owner = '',"
-                " reason = ?, detail = ?, not_before = ?, changed_at = ? WHERE id = ?"
-                " RETURNING state",
-                (self.max_attempts, reason, detail, now + delay, now, task_id),
+                " reason = ?, detail = ?, not_before = ?, changed_at = ?"
+                " WHERE id = ? AND state = 'leased' AND owner = ? RETURNING state",
+                (self.max_attempts, reason, detail, now + delay, now, task_id, owner),
             ).fetchone()
-            return TaskState(state)
+            return TaskState(row[0]) if row else None
 
     def unfinished(self) -> int:
         counts = self.counts()

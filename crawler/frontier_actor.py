@@ -70,8 +70,8 @@ class RayFrontier:
     def renew(self, task_id: str, owner: str, seconds: float) -> bool:
         return bool(self._client.ask("renew", task_id, owner, seconds))
 
-    def release(self, task_id: str) -> None:
-        self._client.ask("release", task_id)
+    def release(self, task_id: str, owner: str) -> None:
+        self._client.ask("release", task_id, owner)
 
     def release_owner(self, owner: str) -> None:
         self._client.ask("release_owner", owner)
@@ -90,13 +90,16 @@ class RayFrontier:
     def done(self, task_id: str, detail: str = "", children: Iterable[NewTask] = ()) -> None:
         self._client.ask("done", task_id, detail, [*children])
 
-    def failed(self, task_id: str, reason: FailReason, detail: str = "") -> None:
-        self._client.ask("failed", task_id, reason, detail)
+    def failed(self, task_id: str, owner: str, reason: FailReason, detail: str = "") -> None:
+        self._client.ask("failed", task_id, owner, reason, detail)
 
     def put_back(
-        self, task_id: str, reason: FailReason, detail: str = "", *, delay: float = 0
-    ) -> TaskState:
-        return TaskState(self._client.ask("put_back", task_id, reason, detail, delay=delay))
+        self, task_id: str, owner: str, reason: FailReason, detail: str = "", *, delay: float = 0
+    ) -> TaskState | None:
+        state: TaskState | None = self._client.ask(
+            "put_back", task_id, owner, reason, detail, delay=delay
+        )
+        return state
 
     def unfinished(self) -> int:
         return int(self._client.ask("unfinished"))

@@ -220,15 +220,15 @@ class GameSpider(scrapy.Spider):
             notes += [detail] if detail else []
             self.frontier.done(task.id, "; ".join(notes), children(task, outcome))
         elif self.stopping:
-            self.frontier.release(task.id)
+            self.frontier.release(task.id, self.job.writer)
         elif reason in ENDS_GAMES:
-            self.frontier.failed(task.id, reason, detail)
+            self.frontier.failed(task.id, self.job.writer, reason, detail)
             self.stopping = True
         elif not reason.transient:
-            self.frontier.failed(task.id, reason, detail)
+            self.frontier.failed(task.id, self.job.writer, reason, detail)
         else:
             delay = self.job.delays.after(outcome, task.attempts)
-            self.frontier.put_back(task.id, reason, detail, delay=delay)
+            self.frontier.put_back(task.id, self.job.writer, reason, detail, delay=delay)
 
     def _judged(self, task: Task, outcome: Outcome) -> Outcome:
         """The outcome, or why the gate ended the game."""

@@ -21,6 +21,7 @@ from crawler.spool import SEGMENT_BYTES, Ready, Spool, open_spool
 from crawler.stats import WorkerState, WorkerStats
 from crawler.urls.lists import TaskRows
 from crawler.urls.rows import Wanted, deny, sort_out
+from crawler.urls.selection import Selection
 from crawler.web.client import ClientRules, PoliteClient
 from crawler.web.errors import FetchError, shown
 from shards.denylist import DenyList
@@ -46,6 +47,7 @@ class UrlJob:
     has_contact: bool = True
     """False: only servers of this machine may be asked."""
     writer: str = "urls"
+    selection: Selection = field(default_factory=Selection)
     denylist: DenyList = field(default_factory=DenyList)
     rules: ClientRules = field(default_factory=ClientRules)
     segment_bytes: int = SEGMENT_BYTES
@@ -156,11 +158,13 @@ class UrlWorker:
 
     async def _begin(self, task: Task, group: asyncio.TaskGroup) -> None:
         """Finds out which rows of a task are to be fetched, and starts with them."""
-        rows = await asyncio.to_thread(self._rows.read, json.loads(task.payload))
+        every = await asyncio.to_thread(self._rows.read, json.loads(task.payload))
+        rows, unwanted = self.job.selection.split(every, task.id)
         settled = await self._commits.ask(lambda spool: _settled(spool, task.id))
         items = [Item(row.capture.key) for row in rows if row.capture is not None]
         own = await self._ask(partial(self._frontier.admit, items, task.id))
         wanted, failures = sort_out(rows, own, settled, task.id)
+        failures += [failure for failure in unwanted if failure.key not in settled]
         wanted, denied = deny(wanted, self.job.denylist, task.id)
         if not self.job.has_contact:
             refuse_strangers(wanted)
@@ -182,7 +186,7 @@ class UrlWorker:
             del self._running[task_id], self._left[task_id]
             self._changed.set()
             if not finished and task_id not in self._lost:
-                await self._ask(partial(self._frontier.release, task_id))
+                await self._ask(partial(self._frontier.release, task_id, self.job.writer))
 
     async def _fetch(self, wanted: Wanted, task_id: str) -> None:
         assert self._web is not None

@@ -57,7 +57,7 @@ class CountingWorker:
                 if task.id == job.dies_at and task.attempts == 1:
                     os.kill(os.getpid(), signal.SIGKILL)
                 if task.id.startswith("wall"):
-                    queue.failed(task.id, FailReason.WALL, "a CAPTCHA")
+                    queue.failed(task.id, job.writer, FailReason.WALL, "a CAPTCHA")
                     return
                 spool.add(Capture(key=task.id, source="count", source_id=task.id), b"x", "jpg")
                 self._stats.captures += 1

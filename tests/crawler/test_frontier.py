@@ -70,7 +70,8 @@ def test_leases_in_order_and_finishes(frontier: Frontier) -> None:
     frontier.add(tasks("b", "c"))
     assert leased(frontier, 4) == ["a", "b", "c"]
     frontier.done("a", "well")
-    frontier.failed("b", FailReason.START, "no game")
+    frontier.failed("b", "another", FailReason.START)
+    frontier.failed("b", "w", FailReason.START, "no game")
     assert frontier.unfinished() == 1
     assert frontier.renew("c", "w", 60)
     assert not frontier.renew("c", "another", 60)
@@ -105,12 +106,13 @@ def test_an_expired_lease_comes_back(frontier: Frontier) -> None:
 def test_put_back_waits_and_ends(frontier: Frontier) -> None:
     frontier.add(tasks("a", "b"))
     assert leased(frontier, 1) == ["a"]
-    assert frontier.put_back("a", FailReason.RATE_LIMITED, delay=600) is TaskState.PENDING
+    assert frontier.put_back("a", "w", FailReason.RATE_LIMITED, delay=600) is TaskState.PENDING
     assert leased(frontier, 2) == ["b"]
     for _ in range(4):
-        assert frontier.put_back("b", FailReason.BROWSER) is TaskState.PENDING
+        assert frontier.put_back("b", "w", FailReason.BROWSER) is TaskState.PENDING
         assert leased(frontier, 1) == ["b"]
-    assert frontier.put_back("b", FailReason.BROWSER) is TaskState.FAILED
+    assert frontier.put_back("b", "another", FailReason.BROWSER) is None
+    assert frontier.put_back("b", "w", FailReason.BROWSER) is TaskState.FAILED
     assert frontier.unfinished() == 1
 
 
@@ -118,7 +120,8 @@ def test_release_does_not_count_as_an_attempt(frontier: Frontier) -> None:
     frontier.add(tasks("a", "b"))
     for _ in range(7):
         assert frontier.lease("w", 60)
-        frontier.release("a")
+        frontier.release("a", "another")
+        frontier.release("a", "w")
     frontier.lease("w1", 60)
     frontier.lease("w2", 60)
     frontier.release_owner("w1")
@@ -186,8 +189,9 @@ def test_a_new_run_takes_up_what_the_last_one_left(sqlite_frontier: SqliteFronti
     frontier.add(tasks("a", "b", "c", "d", "e", "f"))
     leased(frontier, 3, "dead")
     frontier.done("a")
-    frontier.failed("b", FailReason.ROUND)
-    frontier.failed("e", FailReason.NOT_FOUND)
+    frontier.failed("b", "dead", FailReason.ROUND)
+    leased(frontier, 2, "dead")
+    frontier.failed("e", "dead", FailReason.NOT_FOUND)
     frontier.claim("game", "d")
     frontier.add(tasks("x"))
     frontier.drop_unbegun(["b", "e", "x"])

@@ -41,7 +41,7 @@ def dataset(tmp_path: Path) -> DatasetLayout:
             frontier.lease("w0", 1000)
         clock.now = START + 200
         frontier.done("t0")
-        frontier.failed("t1", FailReason.WALL, "captcha")
+        frontier.failed("t1", "w0", FailReason.WALL, "captcha")
     with Spool(directory, "w0", segment_bytes=4000) as spool:
         for number in range(5):
             spool.add(capture(number), image(number), "jpg", task_id="t0")
