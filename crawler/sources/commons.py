@@ -7,7 +7,7 @@ has no next page. Where more stand within some 60 m, `search` with `nearcoord:` 
 import html
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -17,7 +17,8 @@ from crawler.reasons import FailReason
 from crawler.sources.area import Box, decimal_degrees, distance_km
 from crawler.sources.licence import spdx
 from crawler.sources.photo import NoLicenceError, Photo, Zone, read_each, read_json
-from crawler.sources.source import API, IMAGES, CellSource, Found, Get, Terms
+from crawler.sources.recheck import CheckedSource
+from crawler.sources.source import API, IMAGES, Found, Get, Terms
 from crawler.sources.split import Cell, Splitting
 from crawler.web.client import Answer
 from crawler.web.errors import FetchError
@@ -43,14 +44,22 @@ HIDDEN = re.compile(r"<(style|script)\b.*?(?:</\1\s*>|$)", re.DOTALL | re.IGNORE
 TAG = re.compile(r"<[a-zA-Z/!][^>]*>")
 
 Params = dict[str, str | int]
+FIXED: Params = {
+    "action": "query",
+    "format": "json",
+    "formatversion": 2,
+    "errorformat": "plaintext",
+    "maxlag": MAX_LAG_SECONDS,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Commons(CellSource):
+class Commons(CheckedSource):
     name: ClassVar[str] = "commons"
     terms: ClassVar[Terms] = Terms(
         url="https://wikitech.wikimedia.org/wiki/Robot_policy", reviewed_on="2026-11-22"
     )
+    batch: ClassVar[int] = 50
     base_url: str = "https://commons.wikimedia.org"
     search_limit: int = SEARCH_LIMIT
     window: int = WINDOW
@@ -104,7 +113,7 @@ class Commons(CellSource):
         pages: dict[int, Any] = {}
         more: Mapping[str, Any] | None = {}
         while more is not None:
-            asked = {**self._fixed, **params, **more}
+            asked = {**FIXED, **self._properties, **params, **more}
             body = checked(await get(f"{self.base_url}/w/api.php", params=asked), part_is_fine)
             if body is None:
                 return [], False
@@ -116,14 +125,14 @@ class Commons(CellSource):
                 return list(pages.values()), False
         return list(pages.values()), True
 
+    async def gone(self, ids: Sequence[str], get: Get) -> list[str]:
+        params = {**FIXED, "pageids": "|".join(ids)}
+        body = checked(await get(f"{self.base_url}/w/api.php", params=params), False)
+        return [str(page["pageid"]) for page in body["query"]["pages"] if page.get("missing")]
+
     @property
-    def _fixed(self) -> Params:
+    def _properties(self) -> Params:
         return {
-            "action": "query",
-            "format": "json",
-            "formatversion": 2,
-            "errorformat": "plaintext",
-            "maxlag": MAX_LAG_SECONDS,
             "prop": "coordinates|imageinfo",
             "coprop": "type|globe",
             "coprimary": "all",

@@ -4,7 +4,7 @@ https://www.flickr.com/services/api/flickr.photos.search.html. A query is split 
 date of upload. Only photographs under a licence that allows storing them are asked for.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ClassVar, NamedTuple
@@ -14,7 +14,8 @@ from crawler.frontier import NewTask
 from crawler.reasons import FailReason
 from crawler.sources.licence import spdx
 from crawler.sources.photo import NoLicenceError, Photo, Zone, read_each, read_json
-from crawler.sources.source import API, IMAGES, CellSource, Credentials, Found, Get, Query, Terms
+from crawler.sources.recheck import CheckedSource
+from crawler.sources.source import API, IMAGES, Credentials, Found, Get, Query, Terms
 from crawler.sources.split import Cell, Splitting, root_cells, tasks_in
 from crawler.web.errors import FetchError
 
@@ -32,6 +33,7 @@ ALLOWED_PAGES = ("flickr.com/commons/usage", "usa.gov/copyright", "usa.gov/gover
 """No known copyright restrictions, and works of the United States' government."""
 GONE = "photo_unavailable"
 KEY_REFUSED = (98, 99, 100)
+NO_PHOTO = 1
 UNAVAILABLE = (0, 105, 106)
 EXACT_TIME = "0"
 """The granularity of a date that is exact to the second."""
@@ -50,7 +52,7 @@ class Licence(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Flickr(CellSource):
+class Flickr(CheckedSource):
     name: ClassVar[str] = "flickr"
     terms: ClassVar[Terms] = Terms(
         url="https://www.flickr.com/help/terms/api",
@@ -58,6 +60,7 @@ class Flickr(CellSource):
         needs_acceptance=True,
     )
     key_variable: ClassVar[str] = "LOSTFOUND_FLICKR_KEY"
+    batch: ClassVar[int] = 20
     base_url: str = "https://api.flickr.com"
     cap: int = CAP
     page_items: int = PAGE_ITEMS
@@ -109,6 +112,17 @@ class Flickr(CellSource):
             page += 1
         photos, bad = read_each(records.values(), self.read)
         return Found(photos=photos, bad=bad, whole=True)
+
+    async def gone(self, ids: Sequence[str], get: Get) -> list[str]:
+        found = []
+        for one in ids:
+            try:
+                await self._call("flickr.photos.getInfo", {"photo_id": one}, get)
+            except FetchError as error:
+                if error.reason is not FailReason.NOT_FOUND:
+                    raise
+                found.append(one)
+        return found
 
     async def _ask_licences(self, get: Get) -> dict[str, Licence]:
         body = await self._call("flickr.photos.licenses.getInfo", {}, get)
@@ -165,5 +179,7 @@ def refusal(code: int) -> FetchError:
     if code in KEY_REFUSED:
         text = f"Flickr's error {code}: the key was refused; check {Flickr.key_variable}"
         return FetchError(FailReason.SIGN_IN, text)
+    if code == NO_PHOTO:
+        return FetchError(FailReason.NOT_FOUND, "Flickr has no such photograph")
     reason = FailReason.SERVER_ERROR if code in UNAVAILABLE else FailReason.BAD_ANSWER
     return FetchError(reason, f"Flickr's error {code}")

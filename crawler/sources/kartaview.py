@@ -5,7 +5,7 @@ the server too long: then it is covered by smaller ones.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -15,8 +15,10 @@ from crawler.reasons import FailReason
 from crawler.sources.area import Box, distance_km
 from crawler.sources.licence import CC_BY_SA_4
 from crawler.sources.photo import Photo, Zone, read_each, read_json
-from crawler.sources.source import API, IMAGES, CellSource, Credentials, Found, Get, Terms
+from crawler.sources.recheck import CheckedSource
+from crawler.sources.source import API, IMAGES, Credentials, Found, Get, Terms
 from crawler.sources.split import Cell, Splitting
+from crawler.web.client import Answer
 from crawler.web.errors import FetchError
 
 PAGE_ITEMS = 150
@@ -27,11 +29,12 @@ EXTRA = ("gpsAccuracy", "projection", "qualityLevel", "cameraParameters", "seque
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KartaView(CellSource):
+class KartaView(CheckedSource):
     name: ClassVar[str] = "kartaview"
     terms: ClassVar[Terms] = Terms(url="https://kartaview.org/terms", reviewed_on="2026-11-22")
     key_variable: ClassVar[str] = "LOSTFOUND_KARTAVIEW_TOKEN"
     key_required: ClassVar[bool] = False
+    batch: ClassVar[int] = PAGE_ITEMS
     base_url: str = "https://api.openstreetcam.org"
     page_items: int = PAGE_ITEMS
     radius_km: float = RADIUS_KM
@@ -80,17 +83,32 @@ class KartaView(CellSource):
         while more:
             page += 1
             answer = await get(f"{self.base_url}/2.0/photo/", params={**params, "page": page})
-            body = read_json(answer.body)
-            code = int(body["status"]["apiCode"])
-            if code == TIMED_OUT:
+            result = result_of(answer)
+            if result is None:
                 return None
-            if code == EMPTY:
-                break
-            if code != OK:
-                raise refusal(code)
-            records += body["result"]["data"]
-            more = bool(body["result"].get("hasMoreData")) and bool(body["result"]["data"])
+            found = result.get("data") or []
+            records += found
+            more = bool(result.get("hasMoreData")) and bool(found)
         return records
+
+    async def gone(self, ids: Sequence[str], get: Get) -> list[str]:
+        params: dict[str, str | int] = {"id": ",".join(ids), "itemsPerPage": PAGE_ITEMS}
+        result = result_of(await get(f"{self.base_url}/2.0/photo/", params=params))
+        if result is None:
+            raise refusal(TIMED_OUT)
+        there = {str(record["id"]) for record in result.get("data") or ()}
+        return [one for one in ids if one not in there]
+
+
+def result_of(answer: Answer) -> Any:
+    """The result, empty where there is none; None where it took too long. Raises FetchError."""
+    body = read_json(answer.body)
+    code = int(body["status"]["apiCode"])
+    if code in (OK, EMPTY):
+        return body["result"] if code == OK else {}
+    if code == TIMED_OUT:
+        return None
+    raise refusal(code)
 
 
 def refusal(code: int) -> FetchError:
@@ -98,6 +116,8 @@ def refusal(code: int) -> FetchError:
     if code == BAD_TOKEN:
         text = f"the API's code 401: the token was refused; check {KartaView.key_variable}"
         return FetchError(FailReason.SIGN_IN, text)
+    if code == TIMED_OUT:
+        return FetchError(FailReason.TIMEOUT, "the API's code 408")
     reason = FailReason.CLIENT_ERROR if 400 <= code < 500 else FailReason.SERVER_ERROR
     return FetchError(reason, f"the API's code {code}")
 

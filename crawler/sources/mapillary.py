@@ -4,7 +4,7 @@ https://www.mapillary.com/developer/api-documentation. A search shows at most 2,
 box of less than 0.01 square degrees; where they stand too close it is refused, whatever its limit.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -12,10 +12,10 @@ from crawler.budgets import Limit
 from crawler.reasons import FailReason
 from crawler.sources.licence import CC_BY_SA_4
 from crawler.sources.photo import Photo, read_each, read_json, utc_from_ms
+from crawler.sources.recheck import CheckedSource
 from crawler.sources.source import (
     API,
     IMAGES,
-    CellSource,
     Credentials,
     Expansion,
     Found,
@@ -40,6 +40,8 @@ may hide more."""
 ERRORS = (400, 401, 403, 404, 429, 500, 503)
 """Statuses that come with the Graph API's own account of what is wrong."""
 TOO_MUCH_DATA, TOKEN_REFUSED = 1, 190
+REFUSED_IDS, NO_OBJECT = (100, 803), 33
+"""Codes for a list of ids, and the subcode for a single one, that the API does not know."""
 REASONS = {
     2: FailReason.SERVER_ERROR,
     4: FailReason.RATE_LIMITED,
@@ -66,11 +68,12 @@ class TooDenseError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mapillary(CellSource):
+class Mapillary(CheckedSource):
     name: ClassVar[str] = "mapillary"
     terms: ClassVar[Terms] = Terms(
         url="https://www.mapillary.com/terms", reviewed_on="2026-11-22", needs_acceptance=True
     )
+    batch: ClassVar[int] = 50
     key_variable: ClassVar[str] = "LOSTFOUND_MAPILLARY_TOKEN"
     base_url: str = "https://graph.mapillary.com"
     search_limit: int = SEARCH_LIMIT
@@ -98,7 +101,7 @@ class Mapillary(CellSource):
 
     async def expand(self, payload: Payload, query: Query, get: Get) -> Expansion:
         try:
-            return await CellSource.expand(self, payload, query, get)
+            return await CheckedSource.expand(self, payload, query, get)
         except TooDenseError:
             cell = Cell.from_payload(payload)
             parts = REFUSED.parts(cell)
@@ -128,9 +131,24 @@ class Mapillary(CellSource):
         url = f"{self.base_url}/{photo.id}"
         answer = await get(url, params={"fields": self._fields}, budget=ENTITIES, expect=ERRORS)
         body = read_json_or_none(answer)
-        if answer.status == 404:
+        if is_missing(body):
             return None
         return self.read(self._checked(answer, body))
+
+    async def gone(self, ids: Sequence[str], get: Get) -> list[str]:
+        """One id that is not there refuses all of a request: then each half is asked for."""
+        single = len(ids) == 1
+        url = f"{self.base_url}/{ids[0] if single else ''}"
+        params = {"fields": "id"} | ({} if single else {"ids": ",".join(ids)})
+        answer = await get(url, params=params, budget=ENTITIES, expect=ERRORS)
+        body = read_json_or_none(answer)
+        if single and is_missing(body):
+            return [*ids]
+        if not single and error_code(body) in REFUSED_IDS:
+            half = len(ids) // 2
+            return await self.gone(ids[:half], get) + await self.gone(ids[half:], get)
+        self._checked(answer, body)
+        return []
 
     def _checked(self, answer: Answer, body: Any) -> Any:
         """The body of a success. Raises FetchError in our words: theirs may name the token."""
@@ -180,6 +198,11 @@ class Mapillary(CellSource):
             extra=extra,
             again=str(record["id"]),
         )
+
+
+def is_missing(body: Any) -> bool:
+    """Whether the Graph API says that it has no such object, and nothing else."""
+    return error_code(body) is not None and body["error"].get("error_subcode") == NO_OBJECT
 
 
 def read_json_or_none(answer: Answer) -> Any:

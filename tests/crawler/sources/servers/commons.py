@@ -30,6 +30,7 @@ SLICE = 50
 """Pictures that one answer scales down."""
 WINDOW = 10_000
 MAX_RADIUS = 10_000
+MAX_IDS = 50
 ROBOTS = "User-agent: *\nAllow: /w/load.php?\nDisallow: /w/\nDisallow: /wiki/Special:\n"
 CONTACT = re.compile(r"\S+@\S+|https?://\S+")
 FEATURED = "https://creativecommons.org/licenses/by-sa/4.0"
@@ -174,6 +175,8 @@ class _Handlers:
 
     def _answer(self, request: web.Request) -> dict[str, Any]:
         query = request.query
+        if "pageids" in query:
+            return {"batchcomplete": True, "query": {"pages": self._by_id(query["pageids"])}}
         warnings: list[str] = []
         if query["generator"] == "geosearch":
             found, after = self._geosearch(query, warnings), None
@@ -192,6 +195,18 @@ class _Handlers:
             old = {"geosearch": {"warnings": "The search timed out"}}
             body["warnings"] = texts if query.get("errorformat", "bc") != "bc" else old
         return body
+
+    def _by_id(self, pageids: str) -> list[dict[str, Any]]:
+        wanted = [int(each) for each in pageids.split("|")]
+        if len(wanted) > MAX_IDS:
+            raise _Refused("toomanyvalues", "Too many values supplied for parameter pageids")
+        there = {file.pageid: file for file in self.service.files}
+        return [
+            {"pageid": each, "ns": 6, "title": there[each].title}
+            if each in there and each not in self.service.deleted
+            else {"pageid": each, "missing": True}
+            for each in wanted
+        ]
 
     def _geosearch(self, query: Any, warnings: list[str]) -> list[File]:
         near, centre = _region(query)

@@ -119,6 +119,11 @@ class _Handlers:
             fields = ("id", "name", "url")
             listed = [dict(zip(fields, each, strict=True)) for each in LICENSES]
             return web.json_response({"licenses": {"license": listed}, "stat": "ok"})
+        if method == "flickr.photos.getInfo":
+            wanted = query.get("photo_id", "")
+            if wanted not in self.service.by_id or wanted in self.service.gone:
+                return failed(1, "Photo not found")
+            return web.json_response({"photo": {"id": wanted}, "stat": "ok"})
         if method == "flickr.photos.search":
             return self._search(query)
         return failed(112, f'Method "{method}" not found')

@@ -65,6 +65,8 @@ class KartaView(Service):
     max_items: int = MAX_ITEMS
     slow_above: int | None = None
     """A circle with more photographs than this takes too long."""
+    gone: frozenset[int] = frozenset()
+    """Ids that are not there any more when they are asked for."""
     by_id: dict[str, Photo] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -104,6 +106,8 @@ class _Handlers:
         sent = request.headers.get("X-Auth-Token")
         if sent is not None and sent != self.service.token:
             return answer(401, "The access token is invalid")
+        if "id" in request.query:
+            return self._of_ids(request.query["id"].split(","))
         try:
             lat, lng = float(request.query["lat"]), float(request.query["lng"])
             radius = int(request.query["radius"])
@@ -128,6 +132,14 @@ class _Handlers:
             "hasMoreData": len(found) > page * items,
         }
         return answer(600, "The request has been processed without incidents", result)
+
+    def _of_ids(self, ids: Sequence[str]) -> web.Response:
+        there = [self.service.by_id[each] for each in ids if each in self.service.by_id]
+        there = [photo for photo in there if photo.id not in self.service.gone]
+        if not there:
+            return answer(601, "The request has an empty response")
+        records = [self._record(photo, joined=False) for photo in there[:MAX_ITEMS]]
+        return answer(600, "OK", {"data": records, "hasMoreData": len(there) > MAX_ITEMS})
 
     async def picture(self, request: web.Request) -> web.StreamResponse:
         photo = self.service.by_id.get(request.match_info["file"].removesuffix(".jpg"))

@@ -114,8 +114,12 @@ def serve(service: Mapillary) -> AbstractAsyncContextManager[Mapillary]:
     )
 
 
-def error(status: int, code: int, message: str, kind: str = "MLYApiException") -> web.Response:
+def error(
+    status: int, code: int, message: str, kind: str = "MLYApiException", subcode: int = 0
+) -> web.Response:
     body = {"message": message, "type": kind, "code": code, "fbtrace_id": "AVClUCSPotDOO7M"}
+    if subcode:
+        body["error_subcode"] = subcode
     return web.json_response({"error": body}, status=status)
 
 
@@ -168,9 +172,17 @@ class _Handlers:
         wanted = [one] if one else request.query.get("ids", "").split(",")
         if len(wanted) > MAX_IDS:
             return error(400, 100, f"Too many IDs: the maximum is {MAX_IDS}")
-        known = [self.service.by_id[each] for each in wanted if each in self.service.by_id]
+        known = [
+            self.service.by_id[each]
+            for each in wanted
+            if each in self.service.by_id and each not in self.service.hidden
+        ]
         if len(known) < len(wanted):
-            return error(404 if one else 400, 100, "Unsupported get request: no such object")
+            return (
+                error(400, 100, "Unsupported get request", subcode=33)
+                if one
+                else error(400, 803, "(#803) Some of the aliases you requested do not exist")
+            )
         if one:
             return web.json_response(self._fields(known[0], request))
         return web.json_response({image.id: self._fields(image, request) for image in known})

@@ -28,6 +28,8 @@ class Stac(Service):
     licence_in_items: bool = False
     licence: str = "CC-BY-4.0"
     """Of the collections; empty for `proprietary` without a link."""
+    files: str = ""
+    """Where the pictures are, when that is another server."""
 
     @property
     def api(self) -> str:
@@ -130,7 +132,7 @@ class _Handlers:
                     "roles": ["thumbnail"],
                 },
                 "photo": {
-                    "href": f"/files/{one.id}.jpg",
+                    "href": f"{self.service.files}/files/{one.id}.jpg",
                     "type": "image/jpeg",
                     "roles": ["data"],
                 },
