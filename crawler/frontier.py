@@ -99,7 +99,7 @@ class Frontier(Protocol):
         """Prolongs a lease; False when it is no longer the owner's."""
 
     def release(self, task_id: str, owner: str) -> None:
-        """Pending again, as if this lease had never been; nothing when it is no longer `owner`'s."""
+        """Pending again, as if this lease had never been; nothing unless it is `owner`'s."""
 
     def release_owner(self, owner: str) -> None:
         """Returns the leases of a worker that is known to be dead."""
