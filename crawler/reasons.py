@@ -33,6 +33,8 @@ class FailReason(StrEnum):
     """A record without what every capture needs, such as an id or the picture's address."""
     DUPLICATE_ITEM = "duplicate_item"
     """Listed before: another row or task has it."""
+    UNWANTED = "unwanted"
+    """Outside the area or the time that was asked for."""
     ROBOTS = "robots"
     """The site's robots.txt disallows it."""
     OPTED_OUT = "opted_out"
@@ -84,6 +86,7 @@ _PERMANENT = frozenset(
         FailReason.NOT_AN_IMAGE,
         FailReason.BAD_RECORD,
         FailReason.DUPLICATE_ITEM,
+        FailReason.UNWANTED,
         FailReason.ROBOTS,
         FailReason.OPTED_OUT,
         FailReason.DENIED,

@@ -20,6 +20,7 @@ from crawler.options import (
     monitor_options,
     retried,
 )
+from crawler.sources.commands import Bbox, Country, Since, Until, area_of, moment
 from shards.bench import bench_group
 from shards.console import print_summary
 from shards.errors import UsageError
@@ -49,6 +50,10 @@ def crawl_urls_command(
     license_name: str = typer.Option("", "--license", help="For rows that name none."),
     license_url: str = typer.Option("", help="For rows that name none."),
     attribution: str = typer.Option("", help="For rows that name nobody."),
+    bbox: Bbox = "",
+    country: Country = "",
+    since: Since = "",
+    until: Until = "",
     limit: int = typer.Option(0, min=0, help="Only so many rows from the beginning; 0 for all."),
     workers: Workers = 2,
     connections: int = typer.Option(64, min=1, help="Of one worker, to all hosts."),
@@ -70,6 +75,7 @@ def crawl_urls_command(
     """Fetches the pictures whose addresses stand in a list, with their coordinates."""
     from crawler.state import opened_dataset
     from crawler.urls.crawl import ListOptions, crawl_urls
+    from crawler.urls.selection import Selection
     from crawler.web.client import ClientRules
     from crawler.web.transport import Timeouts
 
@@ -81,6 +87,11 @@ def crawl_urls_command(
         follow=follow > 0,
         limit=limit,
         task_rows=rows_per_task,
+        selection=Selection(
+            area=area_of(bbox, country, 1) if bbox or country else None,
+            since=moment("--since", since),
+            until=moment("--until", until),
+        ),
     )
     rules = ClientRules(
         connections=connections,
@@ -89,6 +100,8 @@ def crawl_urls_command(
         allow_private=allow_private,
         timeouts=Timeouts(total=timeout),
     )
+    if follow < 0:
+        raise UsageError(f"--follow {follow:g}: give the seconds from one look to the next")
     while True:
         with opened_dataset(out) as dataset:
             summary = crawl_urls(

@@ -16,6 +16,7 @@ from crawler.spool import SEGMENT_BYTES
 from crawler.urls.lists import TASK_ROWS, enlist
 from crawler.urls.remote import obtain
 from crawler.urls.rows import SOURCE
+from crawler.urls.selection import Selection
 from crawler.urls.worker import UrlJob
 from crawler.web.client import ClientRules
 from crawler.web.identity import user_agent
@@ -39,6 +40,7 @@ class ListOptions:
     limit: int = 0
     """Only so many rows from the beginning; 0 for all."""
     task_rows: int = TASK_ROWS
+    selection: Selection = field(default_factory=Selection)
 
 
 def crawl_urls(
@@ -79,6 +81,7 @@ def crawl_urls(
         queue=Queue(directory),
         user_agent=agent,
         has_contact=bool(contact),
+        selection=options.selection,
         denylist=load_denylist(dataset),
         rules=rules,
         segment_bytes=segment_bytes,
