@@ -54,6 +54,7 @@ class Remote:
         self._files = files
         self._path = path
         self._sleep = sleep
+        self._patient = True
         self._atomic = urlsplit(url).scheme in _OBJECT_STORES
 
     def sizes(self, folder: str) -> dict[str, int]:
@@ -110,6 +111,10 @@ class Remote:
                     self._full(name), str(temporary), self._files, LocalFileSystem()
                 ),
             )
+
+    def give_up(self) -> None:
+        """Nothing is tried again from now on, also by calls that other threads are in."""
+        self._patient = False
 
     def _full(self, name: str) -> str:
         return f"{self._path}/{name}" if name else self._path
@@ -175,7 +180,7 @@ class Remote:
                 return ask()
             except OSError as error:
                 text = " ".join(str(error).split())[:300]
-                if attempt == ATTEMPTS or _FOR_GOOD.search(text):
+                if attempt == ATTEMPTS or not self._patient or _FOR_GOOD.search(text):
                     where = f"{self.url}/{name}".rstrip("/")
                     raise WorkError(
                         f"{where}: {text}; check the address, the credentials in the environment"

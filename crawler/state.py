@@ -65,6 +65,9 @@ def opened_dataset(out: str) -> Iterator[DatasetLayout]:
         with suppress(LostFoundError, OSError):
             upload_dataset(remote, layout)
         raise
+    except BaseException:  # Ctrl-C: what is sealed goes with the next run
+        remote.give_up()
+        raise
     finally:
         sender.stop()
     upload_dataset(remote, layout)

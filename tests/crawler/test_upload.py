@@ -218,6 +218,27 @@ def test_a_crawl_that_failed_sends_what_is_sealed(url: str, tmp_path: Path) -> N
     assert remote_captures(url, tmp_path) == expected(12)
 
 
+def test_ctrl_c_does_not_wait_for_storage_that_is_away(
+    url: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remotes, "SERVICE_ATTEMPTS", 1)
+    monkeypatch.setattr(remotes, "ATTEMPTS", 1_000_000)
+    monkeypatch.setattr("crawler.state.INTERVAL_SECONDS", 0.01)
+
+    def crawl() -> None:
+        with opened_dataset(url) as layout:
+            proxy.calm()
+            proxy.refuse = lambda number, method, path: True
+            fill(layout, 12)
+            while not proxy.seen:
+                pass
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        crawl()
+    assert local_tars(DatasetLayout(local_state(url)))
+
+
 def _upload(url: str, root: str) -> None:
     remote = open_remote(url)
     take_up(remote, DatasetLayout(Path(root)))
