@@ -16,7 +16,9 @@ words = st.text(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50
+)
 @given(st.lists(st.builds(Rule, st.just(Kind.ID), words, words, words, words), max_size=5))
 def test_rules_are_read_as_they_were_written(tmp_path: Path, rules: list[Rule]) -> None:
     layout = DatasetLayout(tmp_path)

@@ -2,7 +2,7 @@ import json
 import math
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shards.capture import Capture
@@ -117,6 +117,7 @@ def test_any_extra_has_an_author_or_none(extra: str) -> None:
 degrees = st.floats(-180, 180)
 
 
+@settings(deadline=None)
 @given(degrees.map(lambda x: x / 2), degrees, degrees.map(lambda x: x / 2), degrees)
 @example(90.0, 0.0, -90.0, 0.0)
 def test_distance(lat: float, lon: float, other_lat: float, other_lon: float) -> None:

@@ -3,7 +3,7 @@ import socket
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crawler.web.addresses import PrivateAddressError, is_public, socket_factory
@@ -76,6 +76,7 @@ def test_public_addresses(address: str) -> None:
     assert is_public(address)
 
 
+@settings(deadline=None)
 @given(st.ip_addresses(v=4))
 def test_an_address_inside_another_is_no_more_public(v4: ipaddress.IPv4Address) -> None:
     inside = int(v4)
@@ -84,6 +85,7 @@ def test_an_address_inside_another_is_no_more_public(v4: ipaddress.IPv4Address) 
         assert is_public(outer) <= is_public(str(v4))
 
 
+@settings(deadline=None)
 @given(st.ip_addresses())
 def test_nothing_that_the_standard_library_calls_private_is_public(address: Any) -> None:
     if is_public(str(address)):

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crawler.web.optout import opt_out
@@ -64,11 +64,13 @@ def test_text_and_data_mining_reservation() -> None:
     assert opt_out([], None, NOW) is None
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=60), max_size=3), st.none() | st.text(max_size=5))
 def test_any_header_is_read(tags: list[str], reserved: str | None) -> None:
     opt_out(tags, reserved, NOW)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="unavailable_after: 0123456789-,TZ+JunGMT", max_size=60))
 def test_any_date_is_read(text: str) -> None:
     opt_out([f"unavailable_after: {text}"], None, NOW)

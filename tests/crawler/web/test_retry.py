@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crawler.reasons import FailReason
@@ -45,6 +45,7 @@ def test_only_what_may_pass_is_tried_again(reason: FailReason) -> None:
     assert again <= reason.transient
 
 
+@settings(deadline=None)
 @given(st.integers(100, 999))
 def test_every_status_has_a_reason(status: int) -> None:
     assert isinstance(status_reason(status), FailReason)
@@ -73,6 +74,7 @@ def test_retry_after_in_both_forms(value: str | None, seconds: float | None) -> 
     assert retry_after_seconds(value, NOW) == seconds
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_retry_after_is_seconds_or_nothing(value: str) -> None:
     seconds = retry_after_seconds(value, NOW)

@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crawler.budgets import Limit
@@ -61,6 +61,7 @@ def test_a_byte_order_mark_hides_nothing() -> None:
     assert not RobotsRules.parse(b"\xef\xbb\xbfUser-agent: *\nDisallow: /").allows(f"{SITE}/")
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=2000))
 def test_any_bytes_are_a_robots_txt(body: bytes) -> None:
     rules = RobotsRules.parse(body)
@@ -68,6 +69,7 @@ def test_any_bytes_are_a_robots_txt(body: bytes) -> None:
     assert all(limit.count > 0 < limit.seconds for limit in rules.limits())
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="User-agent:*\nDisallow/lostfound Crawl-delay0123456789.e", max_size=200))
 def test_nearly_robots_txt(text: str) -> None:
     RobotsRules.parse(text.encode()).allows(f"{SITE}/lost")
