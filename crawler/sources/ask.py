@@ -3,8 +3,10 @@
 from collections.abc import Collection, Mapping
 from urllib.parse import urlencode, urlsplit
 
+from crawler.identity import is_loopback
 from crawler.sources.source import API, Credentials, Source
 from crawler.web.client import Answer, PoliteClient
+from shards.errors import UsageError
 
 MAX_ANSWER_BYTES = 128 << 20
 
@@ -12,9 +14,12 @@ MAX_ANSWER_BYTES = 128 << 20
 class Asker:
     """The `Get` of a source. Credentials go to the source's own host alone."""
 
-    def __init__(self, web: PoliteClient, source: Source, key: str = "") -> None:
+    def __init__(
+        self, web: PoliteClient, source: Source, key: str = "", *, has_contact: bool = True
+    ) -> None:
         self._web = web
         self._source = source
+        self._has_contact = has_contact
         self._credentials = source.credentials(key) if key else Credentials()
 
     async def __call__(
@@ -25,6 +30,7 @@ class Asker:
         budget: str = API,
         expect: Collection[int] = (),
     ) -> Answer:
+        check_contact(url, has_contact=self._has_contact)
         is_own = self._source.is_own_host(url)
         credentials = self._credentials if is_own else Credentials()
         return await self._web.get(
@@ -36,6 +42,13 @@ class Asker:
             api=is_own,
             expect=expect,
         )
+
+
+def check_contact(url: str, *, has_contact: bool) -> None:
+    """Raises UsageError for another machine that could not reach the operator."""
+    if not (has_contact or is_loopback(url)):
+        host = urlsplit(url).hostname
+        raise UsageError(f"--contact: say how {host} can reach you; the source leads there")
 
 
 def with_query(url: str, params: Mapping[str, str | int | float]) -> str:

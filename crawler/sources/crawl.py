@@ -15,8 +15,9 @@ from crawler.monitor import MonitorOptions
 from crawler.queue import Queue
 from crawler.reasons import TRANSIENT, FailReason
 from crawler.sources.captured import captures_of, reconcile
+from crawler.sources.job import SourceJob
 from crawler.sources.source import Query, Source
-from crawler.sources.worker import SourceJob, in_pass
+from crawler.sources.worker import in_pass
 from crawler.spool import SEGMENT_BYTES, exclusive_lock
 from crawler.terms import settle_terms
 from crawler.web.client import ClientRules
@@ -115,6 +116,7 @@ class _Crawl:
             query=query,
             user_agent=agent,
             key=key,
+            has_contact=bool(options.contact.strip()),
             rules=replace(options.rules, allow_private=ours) if ours else options.rules,
             segment_bytes=options.segment_bytes,
         )

@@ -5,30 +5,26 @@ A record and its picture are fetched under one lease, because the pictures' URLs
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
-from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import TypeVar
 
 from crawler.commits import GroupCommits
-from crawler.download import Picture, as_picture
 from crawler.frontier import Frontier, Item, NewTask, Task, TaskState, payload_text
 from crawler.ledger import Failure, keys_elsewhere
-from crawler.probe import Probe
-from crawler.queue import Queue
 from crawler.reasons import ENDS_RUN, FailReason
 from crawler.sources.area import square_km
 from crawler.sources.ask import Asker
+from crawler.sources.job import SourceJob
 from crawler.sources.photo import Photo
-from crawler.sources.source import IMAGES, Expansion, Query, Source
-from crawler.spool import SEGMENT_BYTES, Ready, Spool, open_spool
+from crawler.sources.pictures import Pictures, first_error
+from crawler.sources.source import Expansion
+from crawler.spool import Spool, open_spool
 from crawler.stats import WorkerState, WorkerStats
-from crawler.web.client import ClientRules, PoliteClient
+from crawler.web.client import PoliteClient
 from crawler.web.errors import FetchError
-from shards.denylist import DenyList
 from shards.keys import make_key, order_hash
 
 LEASE_SECONDS = 300.0
@@ -38,41 +34,9 @@ IDLE_SECONDS = 1.0
 RETRY_SECONDS = 5.0
 """Before the second attempt of a task; twice as long before each further one."""
 TASKS_AT_ONCE = 4
-PICTURES_AT_ONCE = 24
-"""Under way or waiting for their commit; bounds the memory."""
-MAX_PICTURE_BYTES = 64 << 20
-EXPIRED = frozenset({403, 410})
-"""How servers answer a signed URL whose time is over."""
-LINKS_TRIED = 3
-"""For one picture: a link may expire once more before its turn comes."""
 PASS_MARK = "~"  # noqa: S105 - no password
 """Between the pass and the name in the id of a task that looks once more."""
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceJob:
-    directory: Path
-    """`raw/<source>` of the dataset."""
-    queue: Queue
-    source: Source
-    query: Query
-    user_agent: str
-    key: str = field(default="", repr=False)
-    denylist: DenyList = field(default_factory=DenyList)
-    writer: str = "photos"
-    rules: ClientRules = field(default_factory=ClientRules)
-    segment_bytes: int = SEGMENT_BYTES
-
-    @property
-    def resources(self) -> Mapping[str, float]:
-        return {"CPU": 1}
-
-    def worker(self) -> "SourceWorker":
-        return SourceWorker(self)
-
-    def named(self, writer: str) -> "SourceJob":
-        return replace(self, writer=writer)
 
 
 class SourceWorker:
@@ -81,9 +45,7 @@ class SourceWorker:
     def __init__(self, job: SourceJob) -> None:
         self.job = job
         self._stats = WorkerStats(job.writer)
-        self._probe = Probe(self._stats.quality)
         self._thread = ThreadPoolExecutor(1, "frontier")
-        self._pictures = asyncio.Semaphore(PICTURES_AT_ONCE)
         self._running: dict[str, asyncio.Task[None]] = {}
         """What works on each leased task."""
         self._lost: set[str] = set()
@@ -93,6 +55,7 @@ class SourceWorker:
         self._commits: GroupCommits
         self._web: PoliteClient | None = None
         self._ask: Asker
+        self._pictures: Pictures
 
     async def run(self) -> None:
         """Returns once no task of any worker is left. The segment stays open."""
@@ -107,10 +70,11 @@ class SourceWorker:
             client = PoliteClient(user_agent=job.user_agent, budgets=budgets, rules=job.rules)
             try:
                 async with GroupCommits(spool) as self._commits, client as self._web:
-                    self._ask = Asker(self._web, job.source, job.key)
+                    self._ask = Asker(self._web, job.source, job.key, has_contact=job.has_contact)
+                    self._pictures = Pictures(job, self._web, self._ask, self._commits, self._stats)
                     await self._work()
             except BaseExceptionGroup as errors:
-                raise _first(errors) from None
+                raise first_error(errors) from None
             finally:
                 self._stats.state = WorkerState.STOPPED
 
@@ -168,7 +132,7 @@ class SourceWorker:
         elif task.id in self._lost:
             self._lost.discard(task.id)
         else:
-            await self._at_frontier(partial(self._frontier.release, task.id))
+            await self._at_frontier(partial(self._frontier.release, task.id, self.job.writer))
 
     async def _renew(self) -> None:
         """Keeps the leases; work on a task that was given to another worker ends."""
@@ -213,20 +177,23 @@ class SourceWorker:
         if expansion.capped:
             key = make_key(source.name, "capped", task.id)
             failures.append(Failure(key, task.id, FailReason.CAPPED, expansion.capped))
-        await self._settle(failures)
+        await self._pictures.settle(failures)
         return expansion
 
     async def _fail(self, task: Task, error: FetchError) -> None:
         """Later again, where that may help; otherwise for good."""
-        state = TaskState.FAILED
+        owner = self.job.writer
+        state: TaskState | None = TaskState.FAILED
         if error.reason.transient and error.reason not in ENDS_RUN:
             delay = error.retry_after or RETRY_SECONDS * 2 ** (task.attempts - 1)
             state = await self._at_frontier(
-                partial(self._frontier.put_back, task.id, error.reason, error.detail, delay=delay)
+                partial(
+                    self._frontier.put_back, task.id, owner, error.reason, error.detail, delay=delay
+                )
             )
         else:
             await self._at_frontier(
-                partial(self._frontier.failed, task.id, error.reason, error.detail)
+                partial(self._frontier.failed, task.id, owner, error.reason, error.detail)
             )
         if state is TaskState.FAILED:
             self._stats.failed[str(error.reason)] += 1
@@ -235,13 +202,7 @@ class SourceWorker:
         """The pictures of those that are this task's. Raises FetchError when none would come."""
         allowed = await self._allowed(task, photos)
         wanted = await self._admitted(task, allowed) if allowed else []
-        failed: list[str] = []
-        try:
-            async with asyncio.TaskGroup() as group:
-                for photo in wanted:
-                    group.create_task(self._capture(photo, task.id, failed))
-        except BaseExceptionGroup as errors:
-            raise _first(errors) from None
+        failed = await self._pictures.capture(wanted, task.id)
         query = self.job.query
         if failed and (query.limit or query.max_per_km2):  # others may take their places
             await self._at_frontier(partial(self._frontier.disown, failed, task.id))
@@ -258,7 +219,7 @@ class SourceWorker:
                 denied.append(Failure(photo.key(name), task.id, FailReason.DENIED, detail))
             else:
                 allowed.append(photo)
-        await self._settle(denied)
+        await self._pictures.settle(denied)
         return allowed
 
     async def _admitted(self, task: Task, photos: Sequence[Photo]) -> list[Photo]:
@@ -276,59 +237,6 @@ class SourceWorker:
         )
         settled = await self._commits.ask(lambda spool: _settled(spool, task.id, own))
         return [by_key[key] for key in sorted(own - settled)]
-
-    async def _capture(self, photo: Photo, task_id: str, failed: list[str]) -> None:
-        name = self.job.source.name
-        key = photo.key(name)
-        async with self._pictures:
-            try:
-                photo, picture = await self._picture(photo)
-            except FetchError as error:
-                if error.reason in ENDS_RUN or error.reason is FailReason.RATE_LIMITED:
-                    raise
-                failed.append(key)
-                await self._settle([Failure(key, task_id, error.reason, error.detail)])
-                return
-            capture = photo.to_capture(name)
-            await self._commits.add(Ready(capture, picture.data, picture.extension, task_id))
-            self._stats.captures += 1
-            self._probe.observe(capture, picture.data)
-
-    async def _picture(self, photo: Photo) -> tuple[Photo, Picture]:
-        """With the record that the picture belongs to. Raises FetchError."""
-        for _ in range(LINKS_TRIED):
-            try:
-                return photo, await self._download(photo.image_url)
-            except FetchError as error:
-                refusal = error
-            fresh = await self._again(photo) if refusal.status in EXPIRED else None
-            if fresh is None or fresh.id != photo.id:
-                break
-            photo = fresh
-        raise refusal
-
-    async def _again(self, photo: Photo) -> Photo | None:
-        try:
-            return await self.job.source.again(photo, self._ask)
-        except (AttributeError, LookupError, TypeError, ValueError):
-            return None
-
-    async def _download(self, url: str) -> Picture:
-        assert self._web is not None
-        source = self.job.source
-        answer = await self._web.get(
-            url,
-            budget=f"{source.name}.{IMAGES}",
-            limits=source.limits[IMAGES],
-            max_bytes=MAX_PICTURE_BYTES,
-        )
-        if source.is_stand_in(answer.url):
-            raise FetchError(FailReason.NOT_FOUND, "a notice that the picture is gone")
-        return as_picture(answer.body, answer.headers.get("Content-Type", ""))
-
-    async def _settle(self, failures: Sequence[Failure]) -> None:
-        await self._commits.fail(*failures)
-        self._stats.failed.update(str(failure.reason) for failure in failures)
 
     async def _at_frontier(self, question: Callable[[], Result]) -> Result:
         """What the frontier answers, in a thread: it may be busy, or at another node."""
@@ -361,11 +269,3 @@ def _settled(spool: Spool, task_id: str, keys: set[str]) -> set[str]:
     """Those of the keys that this writer or another one has captured or recorded as failed."""
     own = {key for key in keys if spool.settled(key)}
     return own | keys_elsewhere(spool.directory, task_id, spool.path)
-
-
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first error itself, of however many tasks."""
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

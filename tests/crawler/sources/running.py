@@ -12,8 +12,8 @@ from crawler.frontier import FILE_NAME, NewTask, SqliteFrontier, TaskState
 from crawler.ledger import Ledger, ledger_paths
 from crawler.queue import Queue
 from crawler.sources.captured import captures_of
+from crawler.sources.job import SourceJob
 from crawler.sources.source import Query, Source
-from crawler.sources.worker import SourceJob
 from crawler.web.client import ClientRules
 from crawler.web.retry import RetryRules
 from shards.capture import Capture

@@ -18,16 +18,20 @@ from crawler.frontier import FILE_NAME, SqliteFrontier, TaskState
 from crawler.ledger import ledger_paths
 from crawler.sources.area import Area, square_km
 from crawler.sources.captured import captures_of, reconcile
+from crawler.sources.job import SourceJob
 from crawler.sources.panoramax import PanoramaxSource
 from crawler.sources.source import API, IMAGES, Query
 from crawler.sources.split import Cell
-from crawler.sources.worker import SourceJob, SourceWorker
+from crawler.sources.stac import StacSource
+from crawler.sources.worker import SourceWorker
 from crawler.spool import open_spool, writers
 from shards.denylist import DenyList, Kind, Rule
+from shards.errors import UsageError
 from shards.keys import is_key
 from tests.crawler.sources.running import Result, job_for, result, seed, work
 from tests.crawler.sources.servers.panoramax import Panoramax, pictures, serve
 from tests.crawler.sources.servers.service import jpeg_name, plain_error
+from tests.crawler.sources.servers.stac import Stac, serve_stac
 
 LUND = (13.15, 55.69, 13.23, 55.73)
 FAST = {API: (Limit(100_000, 1),), IMAGES: (Limit(100_000, 1),)}
@@ -74,7 +78,7 @@ def assert_each_once(found: Result, service: Panoramax) -> None:
 @pytest.mark.parametrize("route", ["search", "collections"])
 @pytest.mark.parametrize("workers", [1, 3])
 def test_every_picture_comes_once(tmp_path: Path, workers: int, route: str) -> None:
-    service = Panoramax(pictures=pictures(1, LUND, 150, stack=25))
+    service = Panoramax(pictures=pictures(1, LUND, 90, stack=25))
     found = crawled(tmp_path, service, workers=workers, route=route)
     assert_each_once(found, service)
     assert found.tasks[TaskState.DONE] == sum(found.tasks.values())
@@ -140,13 +144,13 @@ def test_squares_are_covered_evenly(tmp_path: Path) -> None:
 
 
 def test_crowds_are_not_searched_to_the_last_picture_for_a_few_of_them(tmp_path: Path) -> None:
-    crowd = pictures(15, (13.1900, 55.7000, 13.1904, 55.7002), 900)
-    whole = crawled(tmp_path / "all", service := Panoramax(pictures=crowd), page=100)
+    crowd = pictures(15, (13.1900, 55.7000, 13.1904, 55.7002), 300)
+    whole = crawled(tmp_path / "all", service := Panoramax(pictures=crowd), page=40)
     searches = len(service.requests("/api/search"))
     few = crawled(
-        tmp_path / "few", service := Panoramax(pictures=crowd), Query(max_per_km2=5), page=100
+        tmp_path / "few", service := Panoramax(pictures=crowd), Query(max_per_km2=5), page=40
     )
-    assert len(whole.ids) == 900
+    assert len(whole.ids) == 300
     assert len(few.ids) == 5 * len({square_km(one.lat, one.lon) for one in crowd})
     assert len(service.requests("/api/search")) < searches
     assert few.failures == Counter()
@@ -235,7 +239,7 @@ def test_the_deny_list_is_asked_before_anything_is_fetched(tmp_path: Path) -> No
 
 
 def test_a_stop_is_quick_and_loses_nothing(tmp_path: Path) -> None:
-    service = Panoramax(pictures=pictures(11, LUND, 400))
+    service = Panoramax(pictures=pictures(11, LUND, 200))
 
     async def run() -> None:
         async with serve(service):
@@ -250,10 +254,10 @@ def test_a_stop_is_quick_and_loses_nothing(tmp_path: Path) -> None:
             with SqliteFrontier(tmp_path / FILE_NAME) as frontier:
                 assert frontier.counts()[TaskState.LEASED] == 0
             before = {one.source_id for one in captures_of(tmp_path)}
-            assert 0 < len(before) < 400
+            assert 0 < len(before) < 200
             await work(job.named("photos-1"))
             again = {one.source_id for one in captures_of(tmp_path)} - before
-            assert len(again) == 400 - len(before)
+            assert len(again) == 200 - len(before)
 
     asyncio.run(run())
     found = result(tmp_path)
@@ -268,7 +272,7 @@ asyncio.run(job.worker().run())
 
 
 def test_kill_9_at_any_moment_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    service = Panoramax(pictures=pictures(12, LUND, 300, stack=25))
+    service = Panoramax(pictures=pictures(12, LUND, 150, stack=25))
 
     async def run() -> int:
         import pickle
@@ -281,9 +285,9 @@ def test_kill_9_at_any_moment_loses_and_doubles_nothing(tmp_path: Path) -> None:
                 name = f"photos-{kills % 2}"
                 code = pickle.dumps(job.named(name)).hex()
                 child = await asyncio.create_subprocess_exec(sys.executable, "-c", CHILD, code)
-                target = len(service.served(PICTURES)) + 45
+                target = len(service.served(PICTURES)) + 40
                 ended = asyncio.create_task(child.wait())
-                if kills < 3:
+                if kills < 2:
                     await until(
                         lambda: ended.done() or len(service.served(PICTURES)) >= target  # noqa: B023
                     )
@@ -321,6 +325,23 @@ def test_what_a_dead_worker_was_given_is_given_out_anew(tmp_path: Path) -> None:
         frontier.admit([Item("panoramax-lost", "1/1")], "cell_1", total=1)
         reconcile(tmp_path, frontier)
         assert frontier.admit([Item("panoramax-new", "1/1")], "cell_2", total=1)
+
+
+def test_without_a_contact_nobody_else_is_asked(tmp_path: Path) -> None:
+    service = Stac(pictures=pictures(16, LUND, 3), files="https://pictures.example.org")
+
+    async def run() -> None:
+        async with serve_stac(service):
+            source = StacSource(base_url=service.api, limits=FAST)
+            job = job_for(tmp_path, source, has_contact=False)
+            seed(job)
+            await work(job)
+
+    with pytest.raises(BaseExceptionGroup) as caught:
+        asyncio.run(run())
+    (error,) = caught.value.exceptions
+    assert isinstance(error, UsageError)
+    assert "pictures.example.org" in str(error)
 
 
 def test_the_key_is_in_no_repr(tmp_path: Path) -> None:
