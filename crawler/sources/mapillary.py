@@ -28,6 +28,7 @@ from crawler.sources.split import Cell, Splitting, iso_ms, tasks_in
 from crawler.web.client import Answer
 from crawler.web.errors import FetchError
 from crawler.web.retry import status_reason
+from crawler.web.walls import wall
 
 SIZES = ("256", "1024", "2048", "original")
 """The longer side of a picture in pixels."""
@@ -37,12 +38,15 @@ SEARCH_LIMIT = 2000
 FULL = 0.9
 """The Graph API hides what may not be seen after it has counted, so an answer that is nearly full
 may hide more."""
-ERRORS = (400, 401, 403, 404, 429, 500, 503)
+ERRORS = (400, 401, 403, 404, 500)
 """Statuses that come with the Graph API's own account of what is wrong."""
-TOO_MUCH_DATA, TOKEN_REFUSED = 1, 190
+UNKNOWN_ERROR, TOKEN_REFUSED = 1, 190
+TOO_MUCH_DATA = "reduce the amount of data"
+"""What an unknown error says where it is none: that a box holds too much."""
 REFUSED_IDS, NO_OBJECT = (100, 803), 33
 """Codes for a list of ids, and the subcode for a single one, that the API does not know."""
 REASONS = {
+    UNKNOWN_ERROR: FailReason.SERVER_ERROR,
     2: FailReason.SERVER_ERROR,
     4: FailReason.RATE_LIMITED,
     17: FailReason.RATE_LIMITED,
@@ -57,8 +61,6 @@ FIELDS = (
     "camera_type,make,model,width,height,altitude,sequence,creator,quality_score"
 )
 EXTRA = ("camera_type", "make", "model", "altitude", "quality_score")
-
-
 REFUSED = Splitting(smallest=20, smallest_ms=0)
 """How far a refused box is split: to 20 cm, but not in time, which does not help."""
 
@@ -121,7 +123,7 @@ class Mapillary(CheckedSource):
             params["end_captured_at"] = iso_ms((cell.end // 1000 + 1) * 1000)
         answer = await get(f"{self.base_url}/images", params=params, expect=ERRORS)
         body = read_json_or_none(answer)
-        if error_code(body) == TOO_MUCH_DATA:
+        if error_code(body) == UNKNOWN_ERROR and TOO_MUCH_DATA in str(body["error"]).lower():
             raise TooDenseError
         records = self._checked(answer, body)["data"]
         photos, bad = read_each(records, self.read)
@@ -155,6 +157,8 @@ class Mapillary(CheckedSource):
         code = error_code(body)
         if code is None and 200 <= answer.status < 300 and isinstance(body, dict):
             return body
+        if code is None and (found := wall(answer.status, answer.headers, answer.body)):
+            raise FetchError(FailReason.WALL, found, status=answer.status)
         if code is None:
             reason = status_reason(answer.status)
             raise FetchError(reason, f"HTTP {answer.status}", status=answer.status)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from crawler.budgets import Limit, SqliteBudgets
-from crawler.reasons import FailReason
+from crawler.reasons import ENDS_RUN, FailReason
 from crawler.sources.ask import Asker
 from crawler.sources.photo import BadRecord, Photo
 from crawler.sources.source import Get, Query, Source
@@ -72,7 +72,7 @@ async def _patiently(source: Source, payload: Any, query: Query, get: Get, outco
         try:
             return await source.expand(payload, query, get)
         except FetchError as error:
-            if not error.reason.transient or error.reason is FailReason.SIGN_IN:
+            if not error.reason.transient or error.reason in ENDS_RUN:
                 raise
             outcome.failed[error.reason] += 1
     raise AssertionError(f"{payload}: failed {ATTEMPTS} times")

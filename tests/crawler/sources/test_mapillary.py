@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from crawler.reasons import FailReason
 from crawler.sources.area import Area
@@ -72,6 +73,23 @@ def test_what_the_service_hides_after_its_limit_does_not_hide_the_rest(tmp_path:
     server = service.Mapillary(images=images, limit=100, hidden=hidden)
     outcome = crawl(server, tmp_path, Query(area=AREA))
     assert set(outcome.photos) == {image.id for image in images} - hidden
+
+
+def test_an_unknown_error_is_not_taken_for_a_box_that_holds_too_much(tmp_path: Path) -> None:
+    server = service.Mapillary(images=service.images(10, BOX, 20))
+    server.plan("/images", [lambda _: service.error(500, 1, "An unknown error occurred")] * 3)
+    outcome = crawl(server, tmp_path, Query(area=AREA))
+    assert (len(outcome.photos), outcome.tasks) == (20, 1)
+    assert outcome.failed == {FailReason.SERVER_ERROR: 3}
+
+
+def test_a_page_that_bans_us_is_a_wall(tmp_path: Path) -> None:
+    server = service.Mapillary(images=service.images(10, BOX, 20))
+    page = "<html>Your address has been blocked for automated requests</html>"
+    server.plan("/images", [lambda _: web.Response(status=403, text=page)])
+    with pytest.raises(FetchError) as caught:
+        crawl(server, tmp_path, Query(area=AREA))
+    assert caught.value.reason is FailReason.WALL
 
 
 def test_a_point_that_is_always_too_dense_is_reported(tmp_path: Path) -> None:
