@@ -93,7 +93,7 @@ class HealthCheck:
 
     def update(self, total: Quality) -> None:
         """Takes the counts of the whole run so far. Raises HealthError when a check fails."""
-        fresh = subtract(total, self._judged)
+        fresh = total.since(self._judged)
         if not self._limits.min_captures or fresh.captures < self._limits.min_captures:
             return
         problem = find_problem(fresh, self._limits)
@@ -103,17 +103,3 @@ class HealthCheck:
                 " look at it, then go on with other limits (--health)"
             )
         self._judged = merge_quality([total])
-
-
-def subtract(total: Quality, before: Quality) -> Quality:
-    """What was counted after `before`."""
-    return Quality(
-        captures=total.captures - before.captures,
-        with_position=total.with_position - before.with_position,
-        with_country=total.with_country - before.with_country,
-        located=total.located - before.located,
-        looked_at=total.looked_at - before.looked_at,
-        blank=total.blank - before.blank,
-        repeated=total.repeated - before.repeated,
-        places=total.places - before.places,
-    )

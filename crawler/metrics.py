@@ -28,12 +28,18 @@ _QUALITY_COUNTERS = (
 
 def collect(snapshot: Snapshot) -> "Iterator[Metric]":
     """The metric families of one snapshot."""
-    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+    yield from _worker_counters(snapshot)
+    yield from _worker_gauges(snapshot)
+    yield from _totals(snapshot)
 
-    source, workers = snapshot.source, snapshot.workers
+
+def _worker_counters(snapshot: Snapshot) -> "Iterator[Metric]":
+    from prometheus_client.core import CounterMetricFamily
+
+    source = snapshot.source
     for name, text, value in _WORKER_COUNTERS:
         counter = CounterMetricFamily(name, text, labels=("source", "worker"))
-        for worker in workers:
+        for worker in snapshot.workers:
             counter.add_metric((source, worker.writer), value(worker))
         yield counter
     failures = CounterMetricFamily(
@@ -41,15 +47,16 @@ def collect(snapshot: Snapshot) -> "Iterator[Metric]":
         "Tasks and items that failed in this run.",
         labels=("source", "worker", "reason"),
     )
-    for worker in workers:
+    for worker in snapshot.workers:
         for reason, count in sorted(worker.failed.items()):
             failures.add_metric((source, worker.writer, reason), count)
     yield failures
-    quality = merge_quality(worker.quality for worker in workers)
-    for name, text in _QUALITY_COUNTERS:
-        counter = CounterMetricFamily(f"lostfound_pictures_{name}", text, labels=("source",))
-        counter.add_metric((source,), getattr(quality, name))
-        yield counter
+
+
+def _worker_gauges(snapshot: Snapshot) -> "Iterator[Metric]":
+    from prometheus_client.core import GaugeMetricFamily
+
+    source = snapshot.source
     browser = GaugeMetricFamily(
         "lostfound_browser_bytes",
         "Memory of the browser's process tree (PSS).",
@@ -60,28 +67,34 @@ def collect(snapshot: Snapshot) -> "Iterator[Metric]":
         "1 for the state that the worker is in.",
         labels=("source", "worker", "state"),
     )
-    for worker in workers:
+    for worker in snapshot.workers:
         browser.add_metric((source, worker.writer, worker.node), worker.browser_bytes)
         for one in WorkerState:
             state.add_metric((source, worker.writer, one), worker.state is one)
     yield browser
     yield state
+
+
+def _totals(snapshot: Snapshot) -> "Iterator[Metric]":
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+    source = (snapshot.source,)
+    quality = merge_quality(worker.quality for worker in snapshot.workers)
+    for name, text in _QUALITY_COUNTERS:
+        counter = CounterMetricFamily(f"lostfound_pictures_{name}", text, labels=("source",))
+        counter.add_metric(source, getattr(quality, name))
+        yield counter
     tasks = GaugeMetricFamily("lostfound_tasks", "Tasks by state.", labels=("source", "state"))
-    for name, count in snapshot.tasks.items():
-        tasks.add_metric((source, name), count)
+    for state, count in snapshot.tasks.items():
+        tasks.add_metric((*source, state), count)
     yield tasks
-    rate = GaugeMetricFamily(
-        "lostfound_captures_per_minute",
-        "Over the last two minutes.",
-        labels=("source",),
-    )
-    rate.add_metric((source,), snapshot.captures_per_minute)
-    yield rate
-    running = GaugeMetricFamily(
-        "lostfound_run_seconds", "Time since the run began.", labels=("source",)
-    )
-    running.add_metric((source,), snapshot.seconds)
-    yield running
+    for name, text, value in (
+        ("captures_per_minute", "Over the last two minutes.", snapshot.captures_per_minute),
+        ("run_seconds", "Time since the run began.", snapshot.seconds),
+    ):
+        gauge = GaugeMetricFamily(f"lostfound_{name}", text, labels=("source",))
+        gauge.add_metric(source, value)
+        yield gauge
 
 
 class _Collector:

@@ -2,7 +2,7 @@
 
 import socket
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
@@ -34,25 +34,23 @@ class Quality:
     """Captures by country as found, or by cell of 10 degrees where no country is given."""
 
     def add(self, other: "Quality") -> None:
-        """Adds the counters of `other` to these."""
-        for name in ("captures", "with_position", "with_country", "located", "looked_at"):
+        """Adds the counts of `other` to these."""
+        for name in QUALITY_COUNTERS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.blank += other.blank
-        self.repeated += other.repeated
         self.places.update(other.places)
+
+    def since(self, before: "Quality") -> "Quality":
+        """What was counted after `before`."""
+        counts = {name: getattr(self, name) - getattr(before, name) for name in QUALITY_COUNTERS}
+        return Quality(**counts, places=self.places - before.places)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON; of the places only their number."""
-        return {
-            "captures": self.captures,
-            "with_position": self.with_position,
-            "with_country": self.with_country,
-            "located": self.located,
-            "looked_at": self.looked_at,
-            "blank": self.blank,
-            "repeated": self.repeated,
-            "places": len(self.places),
-        }
+        counts = {name: getattr(self, name) for name in QUALITY_COUNTERS}
+        return {**counts, "places": len(self.places)}
+
+
+QUALITY_COUNTERS = tuple(field.name for field in fields(Quality) if field.name != "places")
 
 
 @dataclass(slots=True)

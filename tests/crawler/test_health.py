@@ -11,7 +11,6 @@ from crawler.health import (
     Thresholds,
     find_problem,
     parse_thresholds,
-    subtract,
 )
 from crawler.playground.world import World, WorldConfig
 from crawler.stats import Quality
@@ -75,7 +74,7 @@ def test_a_source_that_turns_bad_is_noticed() -> None:
 def test_the_difference_of_two_counts() -> None:
     before = Quality(1, 1, 1, 1, 1, 1, 1, Counter(a=1))
     total = Quality(4, 5, 6, 7, 8, 9, 10, Counter(a=3, b=2))
-    assert subtract(total, before) == Quality(3, 4, 5, 6, 7, 8, 9, Counter(a=2, b=2))
+    assert total.since(before) == Quality(3, 4, 5, 6, 7, 8, 9, Counter(a=2, b=2))
 
 
 def test_the_playgrounds_usual_rounds_pass() -> None:
