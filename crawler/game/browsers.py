@@ -31,10 +31,12 @@ class NoBrowserError(Exception):
 class BrowserLimits:
     """When a browser is replaced. Games in it are played to their end first."""
 
-    bytes: int = 1536 << 20
-    """PSS of its process tree, Playwright's own process included."""
-    contexts: int = 400
-    """Games that it has shown."""
+    bytes: int = 1 << 30
+    """PSS of its process tree, Playwright's own process included, without its pages."""
+    bytes_per_page: int = 256 << 20
+    """For each page that may be open."""
+    contexts: int = 50
+    """Games that it has shown. A start takes about as much as three rounds."""
 
 
 @dataclass(eq=False, slots=True)
@@ -145,6 +147,7 @@ class BrowserHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc] # h
         super().__init__(crawler)
         self._owner = crawler
         self._limits = BrowserLimits()
+        self._most_bytes = self._limits.bytes
         self._stats: WorkerStats | None = None
         self._keeper: asyncio.Task[None] | None = None
 
@@ -154,6 +157,7 @@ class BrowserHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc] # h
         spider.browsers = self
         self.abort_request = spider.gate.refuses
         self._limits, self._stats = spider.job.browser, spider.stats
+        self._most_bytes = self._limits.bytes + spider.job.pages * self._limits.bytes_per_page
         self._keeper = asyncio.create_task(self._keep())
 
     async def _close(self) -> None:
@@ -219,7 +223,8 @@ class BrowserHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc] # h
                 current = getattr(self, "browser", None)
                 sizes = await self.browser_provider.sweep(current)
                 self._report(sum(sizes.values()))
-                if current is not None and sizes.get(current, 0) > self._limits.bytes:
+                # One after the other, or a limit that is too low would start them without end.
+                if current and list(sizes) == [current] and sizes[current] > self._most_bytes:
                     self._forget(current)
             await asyncio.sleep(MEASURE_SECONDS)
 

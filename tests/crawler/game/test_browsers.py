@@ -17,7 +17,9 @@ WORLD = WorldConfig(seed=5, countries=12)
 MIB = 1 << 20
 
 
-@pytest.mark.parametrize(("limits", "games"), [({"contexts": 1}, 2), ({"bytes": 1}, 4)])
+@pytest.mark.parametrize(
+    ("limits", "games"), [({"contexts": 1}, 2), ({"bytes": 1, "bytes_per_page": 0}, 4)]
+)
 def test_a_browser_is_replaced_between_games(
     tmp_path: Path, limits: dict[str, int], games: int
 ) -> None:
