@@ -10,17 +10,18 @@ from urllib.error import HTTPError
 
 from crawler.crawl import CrawlPlan, CrawlSummary, run_crawl
 from crawler.frontier import NewTask, SqliteFrontier
+from crawler.game.job import GameJob
 from crawler.game.modes import Mode, find_mode
 from crawler.game.pages import game_id
 from crawler.game.port import Account, Limits
 from crawler.game.records import reconcile
-from crawler.game.job import GameJob
 from crawler.identity import is_loopback, user_agent
 from crawler.monitor import MonitorOptions
 from crawler.queue import Queue
 from crawler.reasons import TRANSIENT, FailReason
 from crawler.spool import SEGMENT_BYTES
 from shards.atomic import write_json
+from shards.denyfile import load_denylist
 from shards.errors import UsageError, WorkError
 from shards.layout import DatasetLayout
 
@@ -63,6 +64,7 @@ def crawl_game(
     ours = is_loopback(url)
     if not ours:
         _check_permission(url, contact, operator_has_permission)
+    agent, denylist = user_agent(contact), load_denylist(dataset)
     site = chosen.site(url, 0 if ours else STRANGER_ROUND_PAUSE)
     _check_reachable(site.lobby_url())
     directory = dataset.raw_source(site.source)
@@ -74,13 +76,14 @@ def crawl_game(
         writer="game",
         site=site,
         account=account,
-        user_agent=user_agent(contact),
+        user_agent=agent,
         pages=pages,
         session=directory / f"session-{_digest(url, account.email)}.json",
         limits=limits or Limits(),
         segment_bytes=segment_bytes,
         pictures=pictures,
         queue=Queue(directory),
+        denylist=denylist,
     )
 
     def prepare(frontier: SqliteFrontier) -> None:

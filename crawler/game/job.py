@@ -11,6 +11,7 @@ from crawler.game.schedule import Schedule
 from crawler.game.site import Site
 from crawler.job import Worker
 from crawler.queue import Queue
+from shards.denylist import DenyList
 
 LOCALE = "en-GB"
 
@@ -37,6 +38,7 @@ class GameJob:
     """A folder for a file of every picture, beside its capture."""
     segment_bytes: int = 256 << 20
     queue: Queue
+    denylist: DenyList = field(default_factory=DenyList)
 
     def context(self, state: Any) -> dict[str, Any]:
         """What a browser context of this job is like; `state` holds its cookies."""

@@ -14,8 +14,10 @@ from crawler.game.port import Answer, Picture
 from crawler.game.site import Site
 from crawler.ledger import Held, Ledger, keys_elsewhere, ledger_paths
 from crawler.probe import Probe
+from crawler.reasons import FailReason
 from crawler.spool import Spool
 from shards.capture import Capture, extra_text
+from shards.denylist import DenyList
 from shards.keys import make_key
 
 
@@ -84,7 +86,9 @@ class GameSink:
         task_id: str,
         browser: str,
         probe: Probe | None = None,
+        denylist: DenyList | None = None,
     ) -> None:
+        self._denylist = denylist or DenyList()
         self._site = site
         self._spool = spool
         self._frontier = frontier
@@ -98,7 +102,7 @@ class GameSink:
 
     def committed(self, game: str, number: int) -> bool:
         key = round_key(self._site, game, number)
-        return key in self._spool or key in self._committed_elsewhere(game)
+        return self._spool.settled(key) or key in self._committed_elsewhere(game)
 
     def hold(self, game: str, number: int, picture: Picture) -> None:
         details = {
@@ -127,6 +131,11 @@ class GameSink:
     def commit(self, game: str, number: int, picture: Picture, answer: Answer) -> None:
         capture = round_capture(self._site, game, number, picture, answer, self._browser)
         task = ledger_task(self._task_id, game)
+        if rule := self._denylist.refusal(capture):
+            detail = f"{rule.rule} of the deny-list"
+            self._spool.fail(capture.key, task, FailReason.DENIED, detail)
+            self._spool.ledger.release(capture.key)
+            return
         added = self._spool.add(capture, picture.image, picture.extension, task_id=task)
         if added and self._probe is not None:
             self._probe.observe(capture, picture.image)

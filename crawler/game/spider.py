@@ -194,7 +194,9 @@ class GameSpider(scrapy.Spider):
 
     def _sink(self, task: Task, browser: str) -> Sink:
         job = self.job
-        sink = GameSink(job.site, self.spool, self.frontier, task.id, browser, self._probe)
+        sink = GameSink(
+            job.site, self.spool, self.frontier, task.id, browser, self._probe, job.denylist
+        )
         return FolderSink(job.pictures, sink) if job.pictures else sink
 
     async def not_opened(self, failure: Any) -> None:

@@ -14,6 +14,7 @@ from crawler.game.port import Answer, Picture
 from crawler.game.records import GameSink, reconcile, round_capture
 from crawler.game.site import Site
 from crawler.spool import Spool
+from shards.denylist import DenyList, Kind, Rule
 
 SITE = Site(base_url="http://127.0.0.1:1")
 PICTURE = Picture(b"pixels", "jpg", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), covered=True)
@@ -40,6 +41,24 @@ def test_a_round_as_a_capture() -> None:
     assert round_capture(SITE, "abc", 3, PICTURE, Answer(), "chromium 1").lat == ""
 
 
+def test_a_round_of_a_match_as_a_capture() -> None:
+    answer = Answer(
+        sentence="Too bad! The right answer was in the Netherlands. 2 of 7 players knew it.",
+        link="https://maps.google.com/maps?ll=0,0&z=5",
+        wrong_guesses=("Chad",),
+        players=7,
+    )
+    capture = round_capture(SITE.for_matches(), "abc", 3, PICTURE, answer, "chromium 1")
+    assert capture.key == "geoguessr-multiplayer-abc-3"
+    assert (capture.country, capture.lat, capture.lon) == ("the Netherlands", "", "")
+    extra = json.loads(capture.extra)
+    assert (extra["players"], extra["wrong_guesses"]) == (7, ["Chad"])
+    assert extra["sentence"] == answer.sentence
+    known = replace(answer, link="https://maps.google.com/maps?ll=52.5,4.75&z=5")
+    placed = round_capture(SITE.for_matches(), "abc", 3, PICTURE, known, "chromium 1")
+    assert (placed.lat, placed.lon) == ("52.5", "4.75")
+
+
 def test_a_held_picture_comes_back_as_it_was(tmp_path: Path, frontier: SqliteFrontier) -> None:
     with Spool(tmp_path, "w0") as spool:
         GameSink(SITE, spool, frontier, "task-1", "").hold("abc", 1, PICTURE)
@@ -49,6 +68,19 @@ def test_a_held_picture_comes_back_as_it_was(tmp_path: Path, frontier: SqliteFro
         sink.commit("abc", 1, PICTURE, ANSWER)
         assert sink.committed("abc", 1)
         assert sink.held("abc", 1) is None
+
+
+def test_a_denied_round_is_settled_and_not_kept(tmp_path: Path, frontier: SqliteFrontier) -> None:
+    denylist = DenyList([Rule(Kind.CIRCLE, "1.5,-2.25,1")])
+    with Spool(tmp_path, "w0") as spool:
+        sink = GameSink(SITE, spool, frontier, "task-1", "", denylist=denylist)
+        sink.hold("abc", 1, PICTURE)
+        sink.commit("abc", 1, PICTURE, ANSWER)
+        sink.commit("abc", 2, PICTURE, Answer(link="https://maps.test/?q&cbll=50,50&cbp=11"))
+        assert sink.committed("abc", 1)
+        assert sink.held("abc", 1) is None
+        assert spool.failures() == {"denied": 1}
+    assert count_captures(tmp_path) == 1
 
 
 def test_another_writer_goes_on(tmp_path: Path, frontier: SqliteFrontier) -> None:
