@@ -84,6 +84,9 @@ class Multiplayer(Steps):
                 seen = await self._next(seen)
             except DriverTimeoutError as error:
                 self._trouble(error)
+        # The last answer may have come with the end, after one that was still looked at.
+        if await self.glance((Marker.VERDICT,), 0) is not None:
+            await self._record()
 
     def _trouble(self, error: DriverTimeoutError) -> None:
         self._troubles += 1

@@ -152,7 +152,7 @@ def test_results_by_their_labels(on_page: OnPage) -> None:
 
 def test_a_crash_is_told_from_a_delay(on_page: OnPage) -> None:
     async def use(driver: PageDriver) -> None:
-        asked = asyncio.create_task(driver.see((Marker.FINISHED,), 5))
+        asked = asyncio.create_task(driver.see((Marker.FINISHED,), 600))
         await asyncio.sleep(0.2)
         with pytest.raises(Exception, match="crash"):
             await driver.page.goto("chrome://crash", timeout=5000)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crawler.frontier import NewTask, Task
@@ -96,6 +96,7 @@ def test_the_disk_is_low_until_there_is_clearly_room() -> None:
     assert not AlwaysRoom().low
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 100)), st.integers(0, 100), st.integers(0, 100))
 def test_room_never_lies(frees: list[int], one: int, other: int) -> None:
     floor, resume = sorted((one, other))

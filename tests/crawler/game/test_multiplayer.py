@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from crawler.game.multiplayer import spectate
 from crawler.game.port import Answer, DriverTimeoutError, Outcome, PageGoneError, Refusal
@@ -216,6 +218,43 @@ def test_every_failure_has_its_reason(
     outcome = Played(screens, **changes).outcome
     assert outcome.reason is reason
     assert outcome.detail
+
+
+SECONDS = st.sampled_from([0, 0.5, 3, 12, 40])
+ROUND = st.tuples(SECONDS, SECONDS, SECONDS, SECONDS)
+"""Loading, picture, answer, pause."""
+
+
+@settings(deadline=None)
+@given(
+    plan=st.lists(ROUND, min_size=1, max_size=6),
+    captures=st.lists(st.sampled_from([0, 0, 1, 8, 30, "blank", "covered"]), max_size=8),
+    guesses=st.lists(st.sampled_from(["right", "wrong"]), max_size=1),
+)
+def test_whatever_the_pace_no_round_gets_the_picture_or_answer_of_another(
+    plan: list[tuple[float, ...]], captures: list[Any], guesses: list[str]
+) -> None:
+    screens = [screen(Marker.WAITING, seconds=1)]
+    for number, (loading, shown, answer, pause) in enumerate(plan, 1):
+        country = f"Country {number}"
+        screens += [
+            screen(Marker.LOADING, number=number, seconds=loading),
+            screen(Marker.PICTURE, number=number, seconds=shown),
+            screen(Marker.VERDICT, number=number, country=country, seconds=answer),
+            screen(Marker.WAITING, number=number, seconds=pause),
+        ]
+    screens.append(screen(Marker.VERDICT, Marker.OVER, number=len(plan), country=country))
+    played = Played(screens, plan={"capture": captures, "guess": guesses})
+    assert played.outcome.reason is None, played.outcome
+    assert played.outcome.committed + len(played.outcome.missing) == len(plan)
+    assert played.sink.holds == {}
+    for number, image in played.images.items():
+        assert image == f"m/{number}".encode()
+    for number, sentence in played.answers.items():
+        assert sentence in ("", SENTENCE.format(f"Country {number}"))
+    for number, (_, shown, answer, _) in enumerate(plan, 1):
+        if not captures and shown >= 40 and (answer >= 12 or number == len(plan)):
+            assert played.answers.get(number), "there was time enough"
 
 
 def test_an_expired_login_is_renewed_and_the_match_goes_on() -> None:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crawler.game.pages import (
@@ -20,6 +20,7 @@ from enrich.countries import country_names, find_country
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
+@settings(deadline=None)
 @given(st.floats(-90, 90), st.floats(-180, 180))
 def test_a_link_gives_back_its_coordinates(lat: float, lon: float) -> None:
     link = f"https://www.google.com/maps?q&layer=c&cbll={lat},{lon}&cbp=11,271.3,0,0,0"
@@ -124,6 +125,7 @@ def test_no_sentence_no_country(text: str) -> None:
         parse_answer(text)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_is_read_or_refused(text: str) -> None:
     for each in (text, f"right answer was {text}"):
