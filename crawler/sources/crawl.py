@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from crawler.crawl import LOCK_FILE, CrawlPlan, CrawlSummary, run_crawl
@@ -30,6 +30,8 @@ from shards.errors import UsageError
 from shards.layout import DatasetLayout
 
 DESCRIPTION = "source.json"
+CLOCK_MARGIN = timedelta(hours=1)
+"""The source's clock may be wrong by that much, or tell its changes so much later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +79,15 @@ def follow_source(
         raise UsageError(f"--follow {every:g}: give the seconds from one look to the next")
     crawl = _Crawl(dataset, source, query, options)
     summary = crawl.run()
+    # That was the rest of an earlier run, or nothing: so the first look lists everything.
+    since: datetime | None = None
     looks = 1
     while not passes or looks < passes:
         print_line(f"{source.name}: {summary.new_captures} new; looking again in {every:g} s")
         sleep(every)
-        summary = crawl.run(f"look-{time.time_ns()}")
+        began = datetime.now(UTC)
+        summary = crawl.run(f"look-{time.time_ns()}", since)
+        since = began - CLOCK_MARGIN
         looks += 1
     return summary
 
@@ -123,8 +129,10 @@ class _Crawl:
         self._directory.mkdir(parents=True, exist_ok=True)
         self._describe()
 
-    def run(self, look: str = "") -> CrawlSummary:
-        tasks = in_pass(look, [*self._source.seeds(self._query), *self._checks(look)])
+    def run(self, look: str = "", changed_since: datetime | None = None) -> CrawlSummary:
+        """One look at everything, or at what changed. Without a name, only tasks that are new."""
+        query = replace(self._query, changed_since=changed_since)
+        tasks = in_pass(look, [*self._source.seeds(query), *self._checks(look)])
         job = replace(self._job, denylist=load_denylist(self._dataset))
         plan = CrawlPlan(
             job=job,

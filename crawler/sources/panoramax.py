@@ -8,7 +8,7 @@ API of geovisio 2.15; a STAC API with additions of its own.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from crawler.budgets import Limit
 from crawler.frontier import NewTask, payload_text
@@ -69,7 +69,12 @@ class PanoramaxSource(CellSource):
             raise UsageError(f"--page {self.page}: use 1 to {MAX_PAGE:,}")
 
     def seeds(self, query: Query) -> Iterable[NewTask]:
-        return CellSource.seeds(self, query) if self.route == SEARCH else [_list_task()]
+        if self.route == SEARCH:
+            return CellSource.seeds(self, query)
+        parameters = {"limit": str(min(self.page, 1_000)), "show_deleted": "true"}
+        if query.changed_since is not None:
+            parameters["filter"] = f"updated >= '{query.changed_since.isoformat()}'"
+        return [_list_task(f"{self.base_url}/collections?{urlencode(parameters)}")]
 
     async def expand(self, payload: Payload, query: Query, get: Get) -> Expansion:
         if "list" in payload:
@@ -103,8 +108,7 @@ class PanoramaxSource(CellSource):
         The server can search them by a box, but its answer lacks sequences whose pictures stand
         far apart, and its next page forgets the box. What each one says of its extent is right.
         """
-        first = f"{self.base_url}/collections?limit={min(self.page, 1_000)}&show_deleted=true"
-        answer = await get(page or first)
+        answer = await get(page)
         document = read_json(answer.body)
         children, deleted = [], []
         for one in document["collections"]:
@@ -194,7 +198,7 @@ def _within(cell: Cell) -> dict[str, str]:
     return parameters
 
 
-def _list_task(page: str = "") -> NewTask:
+def _list_task(page: str) -> NewTask:
     return NewTask(f"list_{page}", payload_text({"list": page}))
 
 

@@ -41,6 +41,8 @@ class Query:
     """At most so many of the whole run; 0 for all."""
     max_per_km2: int = 0
     """At most so many in one square of about 1 km²; 0 for all."""
+    changed_since: datetime | None = None
+    """Only what is new or changed at the source; one that cannot tell lists everything again."""
 
     def wanted(self, photos: Sequence[Photo]) -> list[Photo]:
         """Those inside the area and the time; with a time given, undated ones are not wanted."""

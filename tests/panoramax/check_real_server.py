@@ -135,6 +135,16 @@ def test_time_and_place(
         assert len(crawled(tmp_path / route, source, query)) == len(wanted)
 
 
+def test_only_sequences_that_changed(
+    server: Server, albums: dict[str, list[Photograph]], tmp_path: Path, ray_cluster: None
+) -> None:
+    source = PanoramaxSource(base_url=server.api, page=1, route="collections")
+    hour = timedelta(hours=1)
+    before, after = (Query(changed_since=datetime.now(UTC) + step) for step in (-hour, hour))
+    assert len(crawled(tmp_path / "before", source, before)) == sum(map(len, albums.values()))
+    assert crawled(tmp_path / "after", source, after) == []
+
+
 def test_the_generic_stac_adapter_is_told_that_there_are_no_further_pages(
     server: Server, albums: dict[str, list[Photograph]], tmp_path: Path, ray_cluster: None
 ) -> None:

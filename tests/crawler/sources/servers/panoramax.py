@@ -6,10 +6,11 @@ expire, as those of instances behind an object store do.
 """
 
 import math
+import re
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
@@ -67,12 +68,15 @@ class Panoramax(Service):
     asked: int = 0
     sequences: dict[str, list[Picture]] = field(default_factory=dict)
     by_id: dict[str, Picture] = field(default_factory=dict)
+    updated: dict[str, datetime] = field(default_factory=dict)
+    """When each sequence changed last."""
 
     def __post_init__(self) -> None:
         self.add(self.pictures)
 
     def add(self, more: Sequence[Picture]) -> None:
         for one in more:
+            self.updated[one.sequence] = datetime.now(UTC)
             self.sequences.setdefault(one.sequence, []).append(one)
             self.by_id[one.id] = one
 
@@ -128,6 +132,9 @@ class _Handlers:
             for name in sorted(self.service.sequences)
             if shows_deleted or name not in self.service.deleted_sequences
         ]
+        if found := re.fullmatch(r"updated >= '(.+)'", request.query.get("filter", "")):
+            since = datetime.fromisoformat(found[1])
+            names = [name for name in names if self.service.updated[name] >= since]
         after = request.query.get("page", "")
         names = [name for name in names if name > after]
         shown = names[:limit]
