@@ -248,7 +248,7 @@ def _upload(url: str, root: str) -> None:
 @pytest.mark.parametrize(
     "requests",
     [
-        pytest.param(range(1, 14, 4), id="some"),
+        pytest.param(range(1, 14, 5), id="some"),
         pytest.param(range(40), id="all", marks=pytest.mark.slow),
     ],
 )
