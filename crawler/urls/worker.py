@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
@@ -81,6 +82,8 @@ class UrlWorker:
         """What works on each leased task."""
         self._lost: set[str] = set()
         """Tasks whose lease another worker has now."""
+        self._dry_until = 0.0
+        """Until then no other task is asked for while there is work."""
         self._stopping = False
         self._frontier: Frontier
         self._commits: GroupCommits
@@ -121,8 +124,7 @@ class UrlWorker:
             renewing = group.create_task(self._renew())
             while not self._stopping:
                 self._changed.clear()
-                is_busy = sum(self._left.values()) >= self._enough
-                task = None if is_busy else await self._lease()
+                task = await self._lease() if self._may_lease() else None
                 if task is not None:
                     self._stats.state = WorkerState.WORKING
                     await self._begin(task, group)
@@ -134,8 +136,17 @@ class UrlWorker:
             for work in self._running.values():
                 work.cancel()
 
+    def _may_lease(self) -> bool:
+        """Whether connections would soon be idle, and the frontier had tasks a moment ago."""
+        is_busy = sum(self._left.values()) >= self._enough
+        is_dry = time.monotonic() < self._dry_until
+        return not is_busy and not (is_dry and self._running)
+
     async def _lease(self) -> Task | None:
-        return await self._ask(lambda: self._frontier.lease(self.job.writer, LEASE_SECONDS))
+        task = await self._ask(lambda: self._frontier.lease(self.job.writer, LEASE_SECONDS))
+        if task is None:
+            self._dry_until = time.monotonic() + IDLE_SECONDS
+        return task
 
     async def _wait(self) -> None:
         """Until a row is settled; a moment when other workers have the last tasks."""
@@ -185,7 +196,9 @@ class UrlWorker:
         finally:
             del self._running[task_id], self._left[task_id]
             self._changed.set()
-            if not finished and task_id not in self._lost:
+            if task_id in self._lost:
+                self._lost.discard(task_id)
+            elif not finished:
                 await self._ask(partial(self._frontier.release, task_id, self.job.writer))
 
     async def _fetch(self, wanted: Wanted, task_id: str) -> None:
