@@ -179,6 +179,40 @@ def test_a_stop_leaves_the_rest_to_the_next_run(tmp_path: Path) -> None:
     assert captured(job.directory) == sorted(urls)
 
 
+def test_work_on_a_lease_that_another_worker_has_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(request: web.Request) -> web.Response:
+        for _ in range(6000):
+            if done:
+                break
+            await asyncio.sleep(0.01)
+        return web.Response(body=JPEG)
+
+    async def steal(job: UrlJob) -> None:
+        running = asyncio.create_task(job.worker().run())
+        while not server.seen and not running.done():
+            await asyncio.wait([running], timeout=0.01)
+        with SqliteFrontier(job.directory / FILE_NAME) as frontier:
+            frontier.release_owner(job.writer)
+            task = frontier.lease("another", 3600)
+            assert task is not None
+            await asyncio.wait([running], timeout=1)
+            frontier.done(task.id)
+        async with asyncio.timeout(60):
+            await running
+
+    done = False
+    monkeypatch.setattr("crawler.urls.worker.RENEW_SECONDS", 0.05)
+    with serve(never) as server:
+        write_list(tmp_path / "list.csv", [server.url("/ok/1")])
+        job = job_for(tmp_path / "raw", tmp_path / "list.csv")
+        asyncio.run(steal(job))
+        done = True
+    assert count_captures(job.directory) == failures(job.directory).total() == 0
+    assert states(job) == {TaskState.DONE: 1}
+
+
 WORKER = """
 import asyncio, sys
 from pathlib import Path
