@@ -23,7 +23,7 @@ from shards.layout import DatasetLayout
 from shards.segment import segment_name
 from shards.tar import END_OF_ARCHIVE
 
-SHARED_FILES = ("source.json", STATS_FILE)
+SHARED_FILES = ("source.json", "terms.json", STATS_FILE)
 """What else readers of the dataset want; never cookies, never the frontier."""
 
 
