@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from crawler.reasons import FailReason
 from crawler.sources.commons import Commons
 from crawler.sources.flickr import Flickr
 from crawler.sources.kartaview import KartaView
@@ -18,6 +19,7 @@ from crawler.sources.source import Query
 from crawler.web.errors import FetchError
 from tests.crawler.sources.asking import FAST, asking
 from tests.crawler.sources.servers import commons, flickr, kartaview, mapillary
+from tests.crawler.sources.servers.service import Fault
 
 BOX = (4.88, 52.36, 4.92, 52.38)
 COUNT = 170
@@ -118,24 +120,34 @@ def test_exactly_what_is_gone_is_found_in_few_requests(
     assert requests <= most
 
 
-def test_an_error_is_never_taken_for_a_deletion(tmp_path: Path) -> None:
-    images = mapillary.images(1, BOX, 10)
-    service = mapillary.Mapillary(images=images)
+def odd(_request: Any) -> Any:
+    return mapillary.error(400, 100, "Invalid parameter")
 
-    def odd(_request: Any) -> Any:
-        return mapillary.error(400, 100, "Invalid parameter")
 
-    service.plan("/", [odd] * 20)
+ERRORS = [
+    (mapillary.Mapillary(), mapillary.serve, Mapillary, odd, mapillary.TOKEN),
+    (commons.Commons(), commons.serve, Commons, commons.lagged, ""),
+    (kartaview.KartaView(), kartaview.serve, KartaView, kartaview.timed_out, ""),
+    (kartaview.KartaView(), kartaview.serve, KartaView, kartaview.broken, ""),
+    (flickr.Flickr(), flickr.serve, Flickr, flickr.unavailable, flickr.KEY),
+]
 
-    async def run() -> None:
-        await gone(
-            service,
-            mapillary.serve,
-            lambda url: Mapillary(base_url=url, limits=FAST),
-            [image.id for image in images],
-            tmp_path,
-            service.token,
+
+@pytest.mark.parametrize(("service", "serve", "adapter", "fault", "key"), ERRORS)
+def test_an_error_is_never_taken_for_a_deletion(
+    service: Any, serve: Any, adapter: Any, fault: Fault, key: str, tmp_path: Path
+) -> None:
+    service.plan("/", [fault] * 20)
+    ids = [str(number) for number in range(4)]
+    with pytest.raises(FetchError) as caught:
+        asyncio.run(
+            gone(
+                service,
+                serve,
+                lambda url: adapter(base_url=url, limits=FAST),
+                ids,
+                tmp_path,
+                key,
+            )
         )
-
-    with pytest.raises(FetchError, match="error 100"):
-        asyncio.run(run())
+    assert caught.value.reason is not FailReason.NOT_FOUND
