@@ -389,10 +389,9 @@ class SqliteFrontier:
             )
         )
 
-    def remarks(self) -> list[str]:
-        """What tasks that are done have said of themselves."""
-        rows = self._all("SELECT detail FROM tasks WHERE state = 'done' AND detail <> ''")
-        return [detail for (detail,) in rows]
+    def remarks(self) -> dict[str, str]:
+        """What tasks that are done have said of themselves, by task."""
+        return dict(self._all("SELECT id, detail FROM tasks WHERE state = 'done' AND detail <> ''"))
 
     def oldest(self) -> dict[TaskState, float]:
         """When the task that is longest in each state came into it, in seconds of the clock."""

@@ -148,7 +148,7 @@ class _Crawl:
             retry=options.retry,
             monitor=_monitor(options.monitor or MonitorOptions()),
         )
-        self._bury()
+        self._bury(look)
         return summary
 
     def _describe(self) -> None:
@@ -178,10 +178,11 @@ class _Crawl:
         # Without a look of its own, a check that was done would never be done again.
         return tasks if look else in_pass(f"check-{time.time_ns()}", tasks)
 
-    def _bury(self) -> None:
+    def _bury(self, look: str) -> None:
         """What the source says is deleted, and was captured, goes on the deny-list."""
         with SqliteFrontier(self._directory / FILE_NAME) as frontier:
-            remarks = [json.loads(remark) for remark in frontier.remarks() if remark[:1] == "{"]
+            found = frontier.remarks()
+        remarks = [json.loads(text) for name, text in found.items() if name.startswith(look)]
         ids = {one for remark in remarks for one in remark.get("deleted", ())}
         groups = {one for remark in remarks for one in remark.get("deleted_groups", ())}
         if not ids | groups:
