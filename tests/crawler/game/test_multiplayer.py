@@ -120,6 +120,12 @@ def test_an_answer_that_nobody_saw_comes_from_the_results_or_stays_unknown() -> 
     assert unknown.images == images(3)
 
 
+def test_a_match_may_end_without_its_last_answer() -> None:
+    screens = [*rounds(*COUNTRIES)[:-1], screen(Marker.OVER, number=3)]
+    played = Played(screens)
+    assert played.answers == {**sentences(*COUNTRIES[:2]), 3: ""}
+
+
 def test_results_that_cannot_be_read_leave_the_picture_held() -> None:
     screens = [each for each in rounds(*COUNTRIES) if each.country != "the Netherlands"]
     played = Played(screens, plan={"open_results": [DriverTimeoutError("no answer")]})
