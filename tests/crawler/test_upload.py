@@ -249,7 +249,7 @@ def _upload(url: str, root: str) -> None:
     "requests",
     [
         pytest.param(range(1, 14, 5), id="some"),
-        pytest.param(range(40), id="all", marks=pytest.mark.slow),
+        pytest.param(range(20), id="all", marks=pytest.mark.slow),
     ],
 )
 def test_killed_at_a_request(url: str, proxy: Proxy, tmp_path: Path, requests: range) -> None:
