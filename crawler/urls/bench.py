@@ -1,13 +1,14 @@
 """Download and enrich against img2dataset: the same addresses, the same size, two processes each.
 
 A web server of its own process serves 1280x720 photographs on loopback. Ours are the crawl's own
-workers followed by the enrich stage, to finished segments and parts; img2dataset downloads,
+workers, and the enrich stage on each segment as soon as it is sealed; img2dataset downloads,
 resizes and writes WebDataset tars with the settings that were best for it. The start of Python, of
 Ray and of the workers, and the cutting of the list into pieces, count for neither: our clock runs
 from workers that are ready to the last part, img2dataset's (in its own statistics files) from its
 first shard to its last. Both take turns, so that what else the machine does disturbs both alike.
 """
 
+import asyncio
 import json
 import os
 import shutil
@@ -17,7 +18,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +42,8 @@ PHOTOGRAPHS = 64
 CONNECTIONS = 16
 """Of one worker, and threads of one process of img2dataset: more makes neither faster."""
 TASK_ROWS = 200
-SEGMENT_BYTES = 64 << 20
+POLL_SECONDS = 0.02
+SEGMENT_BYTES = 32 << 20
 WIDTH, HEIGHT = 320, 180
 RELEASE = "1.47.0"
 SETTINGS = {
@@ -156,7 +160,7 @@ def run_img2dataset(command: Path, table: Path, out: Path, images: int) -> float
 
 
 class _Hand:
-    """A Ray actor: one worker of the crawl, then one process of the enrich stage."""
+    """A Ray actor: one worker of the crawl, and beside it one thread of the enrich stage."""
 
     def __init__(self) -> None:
         import cv2
@@ -166,14 +170,15 @@ class _Hand:
 
         cv2.setNumThreads(1)
         load_region_table().locate([55.7], [13.2])
+        self._thread = ThreadPoolExecutor(1)
 
     async def ready(self) -> None:
         """Answers once the actor is made."""
 
     async def crawl(self, job: UrlJob) -> None:
-        await job.worker().run()
         from crawler.spool import open_spool
 
+        await job.worker().run()
         with open_spool(job.directory, job.writer) as spool:
             spool.seal()
 
@@ -181,8 +186,13 @@ class _Hand:
         from enrich.options import EnrichOptions
         from enrich.pipeline import enrich_segment
 
-        options = EnrichOptions(width=WIDTH, height=HEIGHT)
-        return enrich_segment(DatasetLayout(root), segment, options).captures
+        work = partial(
+            enrich_segment,
+            DatasetLayout(root),
+            segment,
+            EnrichOptions(width=WIDTH, height=HEIGHT),
+        )
+        return (await asyncio.get_running_loop().run_in_executor(self._thread, work)).captures
 
 
 class Pool:
@@ -211,14 +221,17 @@ class Pool:
         layout = DatasetLayout(root)
         jobs = _jobs(layout, table)
         start = time.perf_counter()
-        ray.get([hand.crawl.remote(job) for hand, job in zip(self._hands, jobs, strict=True)])
-        segments = layout.sealed_segments()
-        from ray.util import ActorPool
-
-        counts = ActorPool(self._hands).map_unordered(
-            lambda hand, segment: hand.enrich.remote(root, segment), segments
-        )
-        done = sum(counts)
+        crawls = [hand.crawl.remote(job) for hand, job in zip(self._hands, jobs, strict=True)]
+        begun: dict[Path, Any] = {}
+        while crawls:
+            over, crawls = ray.wait(crawls, num_returns=len(crawls), timeout=POLL_SECONDS)
+            ray.get(over)
+            # A sealed segment is never touched again: enrich need not wait for the crawl's end.
+            for segment in layout.sealed_segments():
+                if segment not in begun:
+                    hand = self._hands[len(begun) % PROCESSES]
+                    begun[segment] = hand.enrich.remote(root, segment)
+        done = sum(ray.get([*begun.values()]))
         seconds = time.perf_counter() - start
         if done != images:
             raise WorkError(f"bench urls: {done} of {images} pictures came")
@@ -237,9 +250,7 @@ def _jobs(layout: DatasetLayout, table: Path) -> Sequence[UrlJob]:
         queue=Queue(directory),
         user_agent=user_agent("", loopback=True),
         has_contact=False,
-        rules=ClientRules(
-            connections=CONNECTIONS, connections_per_host=CONNECTIONS, allow_private=True
-        ),
+        rules=ClientRules(connections_per_host=CONNECTIONS, allow_private=True),
         segment_bytes=SEGMENT_BYTES,
     )
     return [job.named(f"urls-{number}") for number in range(PROCESSES)]
