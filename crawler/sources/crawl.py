@@ -172,7 +172,7 @@ class _Crawl:
         known = load_denylist(self._dataset)
         groups: dict[str, set[str]] = {}
         for capture in captures_of(self._directory):
-            if known.refusal(capture) is None:
+            if known.refusal(capture) is None and self._source.has_listed(capture):
                 groups.setdefault(capture.group_id, set()).add(capture.source_id)
         tasks = [*self._source.checks(groups)]
         # Without a look of its own, a check that was done would never be done again.

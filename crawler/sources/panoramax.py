@@ -5,6 +5,7 @@ items are paged, and name what was deleted. Both routes find the same photograph
 API of geovisio 2.15; a STAC API with additions of its own.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -33,6 +34,7 @@ from crawler.sources.stac import (
     point_of,
     producer_of,
 )
+from shards.capture import Capture
 from shards.errors import UsageError
 
 CATALOGUE = "https://api.panoramax.xyz/api"
@@ -101,6 +103,10 @@ class PanoramaxSource(CellSource):
             yield NewTask(
                 f"check_{collection}", payload_text({"check": collection, "ids": sorted(ids)})
             )
+
+    def has_listed(self, capture: Capture) -> bool:
+        """Another instance knows nothing of it, and would seem to have deleted everything."""
+        return bool(json.loads(capture.extra).get("api") == self.base_url)
 
     async def _collections(self, page: str, query: Query, get: Get) -> Expansion:
         """One page of all sequences: those that may be wanted, what is deleted, the next page.
@@ -175,9 +181,12 @@ class PanoramaxSource(CellSource):
             height=height,
             again=link(item, "self"),
             extra={
-                name: properties[field]
-                for name, field in EXTRA.items()
-                if properties.get(field) is not None
+                "api": self.base_url,
+                **{
+                    name: properties[field]
+                    for name, field in EXTRA.items()
+                    if properties.get(field) is not None
+                },
             },
         )
 

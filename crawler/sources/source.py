@@ -19,6 +19,7 @@ from crawler.sources.photo import BadRecord, Photo
 from crawler.sources.split import Cell, Splitting, root_cells, tasks_in
 from crawler.terms import Terms as Terms
 from crawler.web.client import Answer
+from shards.capture import Capture
 
 Payload = Mapping[str, Any]
 """What a task says is to be fetched: the JSON object of `NewTask.payload`."""
@@ -154,6 +155,10 @@ class Source(ABC):
     def checks(self, captured: Mapping[str, Iterable[str]]) -> Iterable[NewTask]:  # noqa: ARG002
         """Tasks that find out which captured photographs are deleted: ids by group."""
         return ()
+
+    def has_listed(self, capture: Capture) -> bool:  # noqa: ARG002
+        """Whether this API is where a capture of the source came from: only it may miss it."""
+        return True
 
     def credentials(self, key: str) -> Credentials:  # noqa: ARG002
         return Credentials()

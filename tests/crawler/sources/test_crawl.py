@@ -121,6 +121,18 @@ def test_following_takes_what_is_new_and_buries_what_is_deleted(
         assert {one.source_id for one in buried} == first - service.there
 
 
+def test_another_instance_does_not_bury_what_it_never_had(
+    tmp_path: Path, ray_cluster: None
+) -> None:
+    layout = DatasetLayout(tmp_path)
+    with served(Panoramax(pictures=pictures(5, LUND, 10))) as service:
+        assert crawl_source(layout, source_of(service), Query(), SourceOptions()).captures == 10
+    with served(Panoramax(pictures=pictures(6, LUND, 5))) as other:
+        options = SourceOptions(recheck=True)
+        assert crawl_source(layout, source_of(other), Query(), options).captures == 15
+    assert load_denylist(layout).rules == ()
+
+
 def test_what_may_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     layout = DatasetLayout(tmp_path)
     with pytest.raises(UsageError, match="--contact"):
