@@ -16,6 +16,8 @@ from typing import Any
 from shards.errors import UsageError
 
 ENVIRONMENT_VARIABLE = "LOSTFOUND_CHROMIUM"
+HEADLESS_SHELL = "/usr/lib/chromium/chromium-headless-shell"
+"""Debian's: Chromium without a user interface, which takes a quarter less CPU for a round."""
 SYSTEM_NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 SYSTEM_PATHS = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
@@ -31,7 +33,13 @@ def chromium_path() -> str:
         if not os.access(chosen, os.X_OK):
             raise UsageError(f"{ENVIRONMENT_VARIABLE}={chosen}: not an executable file")
         return chosen
-    for candidate in (_playwright_chromium(), *map(shutil.which, SYSTEM_NAMES), *SYSTEM_PATHS):
+    found = (
+        *_playwright_chromium(),
+        HEADLESS_SHELL,
+        *map(shutil.which, SYSTEM_NAMES),
+        *SYSTEM_PATHS,
+    )
+    for candidate in found:
         if candidate and os.access(candidate, os.X_OK):
             return candidate
     raise UsageError(
@@ -52,11 +60,19 @@ def launch_options() -> dict[str, Any]:
     }
 
 
-def _playwright_chromium() -> str | None:
+def _playwright_chromium() -> list[str]:
+    """What Playwright has downloaded, the build without a user interface first."""
     # In a thread of its own, because Playwright refuses its synchronous API inside an event loop.
     with ThreadPoolExecutor(1) as pool:
         path = pool.submit(_playwright_default).result()
-    return str(path) if path.exists() else None
+    return [*headless_shells(path), str(path)]
+
+
+def headless_shells(chromium: Path) -> list[str]:
+    """Beside `…/chromium-<revision>/<platform>/<program>`: the shell of the same revision."""
+    build = chromium.parents[1]
+    name = build.name.replace("chromium-", "chromium_headless_shell-", 1)
+    return sorted(map(str, build.parent.glob(f"{name}/*/*headless*shell*")))
 
 
 def _playwright_default() -> Path:

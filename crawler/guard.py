@@ -73,23 +73,27 @@ def marked(mark: str) -> list[psutil.Process]:
     return found
 
 
-def kill_marked(mark: str) -> None:
-    """SIGKILL for the process groups that marked processes lead; without any, for those processes.
+def kill_leaders(mark: str) -> bool:
+    """SIGKILL for the process groups that marked processes lead; False when there are none.
 
     Groups, because Chromium's renderers overwrite the environment that they were given. Chromium
     leads one and Playwright does not, so that one has time to remove the profile on the disk.
     """
-    found = [process.pid for process in marked(mark)]
-    leaders = [pid for pid in found if _leads(pid)]
-    for pid in leaders or found:
+    killed = False
+    for process in marked(mark):
         with suppress(ProcessLookupError, PermissionError):
-            (os.killpg if leaders else os.kill)(pid, signal.SIGKILL)
+            if os.getpgid(process.pid) == process.pid:
+                os.killpg(process.pid, signal.SIGKILL)
+                killed = True
+    return killed
 
 
-def _leads(pid: int) -> bool:
-    with suppress(ProcessLookupError):
-        return os.getpgid(pid) == pid
-    return False
+def kill_marked(mark: str) -> None:
+    """`kill_leaders`, or when there are none, SIGKILL for each marked process."""
+    if not kill_leaders(mark):
+        for process in marked(mark):
+            with suppress(psutil.Error):
+                process.kill()
 
 
 def _watch(mark: str) -> None:

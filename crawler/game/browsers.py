@@ -14,7 +14,7 @@ import psutil
 from playwright.async_api import Browser, async_playwright
 from scrapy_playwright.handler import ScrapyPlaywrightDownloadHandler
 
-from crawler.guard import Guard, kill_marked, marked
+from crawler.guard import Guard, kill_leaders, kill_marked, marked
 from crawler.memory import tree_bytes
 from crawler.stats import WorkerStats
 
@@ -133,11 +133,9 @@ class Browsers:
 
     async def kill(self) -> None:
         """Ends all browsers at once; pages in use raise errors."""
-        for running in self._running:
-            with suppress(psutil.Error):
-                # Playwright's process itself lives on: it removes the profile.
-                for process in psutil.Process(running.pid).children():
-                    process.kill()
+        # Playwright's process itself lives on: it removes the profiles.
+        if self._guard is not None:
+            await asyncio.to_thread(kill_leaders, self._guard.mark)
 
 
 class BrowserHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc] # has no types

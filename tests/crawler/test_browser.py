@@ -22,7 +22,8 @@ def fresh_cache() -> Iterator[None]:
 def bare_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine on which no browser can be found."""
     monkeypatch.delenv(browser.ENVIRONMENT_VARIABLE, raising=False)
-    monkeypatch.setattr(browser, "_playwright_chromium", lambda: None)
+    monkeypatch.setattr(browser, "_playwright_chromium", list)
+    monkeypatch.setattr(browser, "HEADLESS_SHELL", "/nowhere/headless-shell")
     monkeypatch.setattr(browser, "SYSTEM_PATHS", ())
     monkeypatch.setattr(browser.shutil, "which", lambda _: None)
 
@@ -47,6 +48,17 @@ def test_a_wrong_choice_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(browser.ENVIRONMENT_VARIABLE, "/nowhere/chromium")
     with pytest.raises(UsageError, match="not an executable file"):
         browser.chromium_path()
+
+
+def test_the_build_without_a_user_interface_is_taken_first(tmp_path: Path) -> None:
+    program = tmp_path / "chromium-77" / "chrome-linux" / "chrome"
+    assert browser.headless_shells(program) == []
+    for revision in ("76", "77"):
+        folder = tmp_path / f"chromium_headless_shell-{revision}" / "chrome-linux"
+        folder.mkdir(parents=True)
+        executable(folder / "headless_shell", "exit 0")
+        (folder / "icudtl.dat").touch()
+    assert browser.headless_shells(program) == [str(folder / "headless_shell")]
 
 
 @pytest.mark.usefixtures("bare_machine")
