@@ -110,7 +110,7 @@ class GameSpider(scrapy.Spider):
 
     def _must_wait(self) -> bool:
         """A full disk, a site that asked for a pause, or a first page that still signs in."""
-        if self._leases and not self._met:
+        if self._leases and not (self._met or self.stats.captures):
             return True
         wait = self._room.low or self.gate.blocked_for(self.job.site.lobby_url()) > 0
         idle = wait and not self._leases
