@@ -18,6 +18,7 @@ from crawler.game.steps import Steps, Stop, is_place
 from crawler.reasons import FailReason
 
 LOBBY_TRIES = 5
+GUESS_TRIES = 3
 _ROUND_PAGE = (Marker.NOT_FOUND, Marker.ANSWER, Marker.ROUND, Marker.FINISHED)
 _RETRIED = frozenset({FailReason.ROUND, FailReason.NO_PICTURE, FailReason.SERVER_ERROR})
 
@@ -85,7 +86,7 @@ class Singleplayer(Steps):
         if seen is Marker.ROUND:
             if not self.sink.committed(self.game, number):
                 await self._photograph(number, first=first)
-            await self.driver.guess(self.limits.guess)
+            await self._guess()
             await self.see((Marker.ANSWER,), self.limits.answer, here=True)
         await self._record(number)
         if self.missing():
@@ -98,6 +99,19 @@ class Singleplayer(Steps):
         if picture.blank and first:
             raise Stop(FailReason.NO_PICTURE, f"{self.doing}: nothing is drawn")
         self.sink.hold(self.game, number, picture)
+
+    async def _guess(self) -> None:
+        """In short tries: between them a banner that covers the map is cleared away."""
+        left = GUESS_TRIES
+        while True:
+            left -= 1
+            try:
+                return await self.driver.guess(self.limits.guess / GUESS_TRIES)
+            except DriverTimeoutError:
+                if await self.glance((Marker.ANSWER,), 0) is not None:
+                    return None
+                if not left:
+                    raise
 
     async def _round_page(self) -> Marker:
         seen = await self.glance(_ROUND_PAGE, self.limits.round)

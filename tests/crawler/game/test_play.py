@@ -246,14 +246,32 @@ def test_what_covers_a_picture_and_goes_by_itself_changes_nothing() -> None:
     assert sink.commits["g", 1][0].covered
 
 
-def test_a_guess_that_fails_is_tried_once_more() -> None:
-    driver = FakeDriver(Server(), guess=[DriverTimeoutError("covered by a banner")])
+def test_a_guess_that_fails_is_tried_again() -> None:
+    covered = DriverTimeoutError("covered by a banner")
+    # lobby, game, round; then the page is looked at because the guess failed
+    driver = FakeDriver(Server(), guess=[covered], see=[None, None, None, Marker.CONSENT])
     assert run(driver, FakeSink()).committed == ROUNDS
+    assert driver.calls.count("accept_consent") == 1
+    assert "open_game" not in driver.calls
     error = DriverTimeoutError("no map")
-    driver = FakeDriver(Server(), guess=[error, error])
+    driver = FakeDriver(Server(), guess=[error] * 6)
     outcome = run(driver, FakeSink())
     assert outcome.reason is FailReason.ROUND
     assert "no map" in outcome.detail
+
+
+def test_a_guess_that_is_late_but_counted_is_made_once() -> None:
+    driver = FakeDriver(Server())
+    guess = driver.guess
+
+    async def late(seconds: float) -> None:
+        await guess(seconds)
+        if driver.number == 1:
+            raise DriverTimeoutError("too late")
+
+    driver.guess = late  # type: ignore[method-assign]
+    assert run(driver, FakeSink()) == Outcome(game="g", committed=ROUNDS)
+    assert driver.calls.count("guess") == ROUNDS
 
 
 def test_an_expired_login_is_renewed_once_and_the_game_goes_on() -> None:
