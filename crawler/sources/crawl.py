@@ -131,7 +131,8 @@ class _Crawl:
 
     def run(self, look: str = "", changed_since: datetime | None = None) -> CrawlSummary:
         """One look at everything, or at what changed. Without a name, only tasks that are new."""
-        query = replace(self._query, changed_since=changed_since)
+        since = changed_since or self._query.changed_since
+        query = replace(self._query, changed_since=since)
         tasks = in_pass(look, [*self._source.seeds(query), *self._checks(look)])
         job = replace(self._job, denylist=load_denylist(self._dataset))
         plan = CrawlPlan(

@@ -119,7 +119,7 @@ def clustered(count: int, seed: int) -> list[Spot]:
     ]
 
 
-@pytest.mark.parametrize(("cap", "count"), [(10, 1_500), (100, 6_000), (10_000, 45_000)])
+@pytest.mark.parametrize(("cap", "count"), [(10, 1_500), (100, 6_000), (10_000, 25_000)])
 def test_the_exact_set_with_the_quad_trees_own_requests(cap: int, count: int) -> None:
     spots = clustered(count, seed=cap)
     source = CappedSource(spots, cap, Splitting())

@@ -144,13 +144,13 @@ def test_squares_are_covered_evenly(tmp_path: Path) -> None:
 
 
 def test_crowds_are_not_searched_to_the_last_picture_for_a_few_of_them(tmp_path: Path) -> None:
-    crowd = pictures(15, (13.1900, 55.7000, 13.1904, 55.7002), 300)
+    crowd = pictures(15, (13.1900, 55.7000, 13.1904, 55.7002), 150)
     whole = crawled(tmp_path / "all", service := Panoramax(pictures=crowd), page=40)
     searches = len(service.requests("/api/search"))
     few = crawled(
         tmp_path / "few", service := Panoramax(pictures=crowd), Query(max_per_km2=5), page=40
     )
-    assert len(whole.ids) == 300
+    assert len(whole.ids) == 150
     assert len(few.ids) == 5 * len({square_km(one.lat, one.lon) for one in crowd})
     assert len(service.requests("/api/search")) < searches
     assert few.failures == Counter()
