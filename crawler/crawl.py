@@ -49,8 +49,8 @@ class CrawlPlan:
     """Captures that the source will have in the end, if that is known."""
     reconcile: Callable[[SqliteFrontier], None] = lambda _frontier: None
     """Teaches the frontier what the ledgers know."""
-    only_these: bool = False
-    """Tasks of an earlier run that are neither begun nor in `tasks` are dropped."""
+    drops: str = ""
+    """Tasks of an earlier run with this prefix that are neither begun nor in `tasks` go."""
     watches: Sequence[Watch] = ()
     """Called about twice a second; an error that one of them raises ends the run."""
 
@@ -130,8 +130,8 @@ def run_crawl(
 def _prepare(frontier: SqliteFrontier, plan: CrawlPlan, retry: Iterable[FailReason]) -> None:
     tasks = list(plan.tasks)
     frontier.add(tasks)
-    if plan.only_these:
-        frontier.drop_unbegun(task.id for task in tasks)
+    if plan.drops:
+        frontier.drop_unbegun(plan.drops, (task.id for task in tasks))
     frontier.begin_run(retry)
     for path in ledger_paths(plan.job.directory):
         with closing(Ledger(path)) as ledger:

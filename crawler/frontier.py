@@ -190,14 +190,14 @@ class SqliteFrontier:
                 (self._clock(), json.dumps([*retry])),
             )
 
-    def drop_unbegun(self, wanted: Iterable[str]) -> None:
-        """Removes the tasks that are neither `wanted` nor begun nor done."""
+    def drop_unbegun(self, prefix: str, wanted: Iterable[str]) -> None:
+        """Removes the tasks of this prefix that are neither `wanted` nor begun nor done."""
         with self._file.transaction() as db:
             db.execute(
-                "DELETE FROM tasks WHERE state <> 'done'"
+                "DELETE FROM tasks WHERE state <> 'done' AND substr(id, 1, ?) = ?"
                 " AND id NOT IN (SELECT task_id FROM claims)"
                 " AND id NOT IN (SELECT value FROM json_each(?))",
-                (json.dumps([*wanted]),),
+                (len(prefix), prefix, json.dumps([*wanted])),
             )
 
     def reopen(self, task_ids: Iterable[str]) -> None:

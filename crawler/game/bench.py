@@ -25,8 +25,8 @@ from crawler.game.crawl import DEFAULT_PAGES, PLAYGROUND_ACCOUNT
 from crawler.game.job import GameJob
 from crawler.game.schedule import ORIGINAL
 from crawler.game.site import Site
-from crawler.identity import user_agent
 from crawler.queue import Queue
+from crawler.web.identity import user_agent
 from shards.errors import WorkError
 
 UNIT = "rounds/min/core"
@@ -92,7 +92,7 @@ def _job(url: str, directory: Path) -> GameJob:
         writer="bench",
         site=Site(base_url=url),
         account=PLAYGROUND_ACCOUNT,
-        user_agent=user_agent(""),
+        user_agent=user_agent("", loopback=True),
         pages=DEFAULT_PAGES,
         session=directory / "session.json",
         queue=Queue(directory),

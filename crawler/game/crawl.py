@@ -15,11 +15,11 @@ from crawler.game.modes import Mode, find_mode
 from crawler.game.pages import game_id
 from crawler.game.port import Account, Limits
 from crawler.game.records import reconcile
-from crawler.identity import is_loopback, user_agent
 from crawler.monitor import MonitorOptions
 from crawler.queue import Queue
 from crawler.reasons import TRANSIENT, FailReason
 from crawler.spool import SEGMENT_BYTES
+from crawler.web.identity import is_loopback, user_agent
 from shards.atomic import write_json
 from shards.denyfile import load_denylist
 from shards.errors import UsageError, WorkError
@@ -64,7 +64,7 @@ def crawl_game(
     ours = is_loopback(url)
     if not ours:
         _check_permission(url, contact, operator_has_permission)
-    agent, denylist = user_agent(contact), load_denylist(dataset)
+    agent, denylist = user_agent(contact, loopback=ours), load_denylist(dataset)
     site = chosen.site(url, 0 if ours else STRANGER_ROUND_PAUSE)
     _check_reachable(site.lobby_url())
     directory = dataset.raw_source(site.source)
@@ -97,7 +97,7 @@ def crawl_game(
         address=url,
         expected=None if chosen.listed or chosen.matches else games * site.rounds,
         reconcile=prepare,
-        only_these=True,
+        drops=f"{chosen.prefix}-",
     )
     return run_crawl(plan, workers=workers, retry=retry, monitor=monitor)
 

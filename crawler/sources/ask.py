@@ -3,9 +3,9 @@
 from collections.abc import Collection, Mapping
 from urllib.parse import urlencode, urlsplit
 
-from crawler.identity import is_loopback
 from crawler.sources.source import API, Credentials, Source
 from crawler.web.client import Answer, PoliteClient
+from crawler.web.identity import is_loopback
 from shards.errors import UsageError
 
 MAX_ANSWER_BYTES = 128 << 20

@@ -10,7 +10,6 @@ from typing import Any
 
 from crawler.crawl import LOCK_FILE, CrawlPlan, CrawlSummary, run_crawl
 from crawler.frontier import FILE_NAME, NewTask, SqliteFrontier
-from crawler.identity import is_loopback
 from crawler.monitor import MonitorOptions
 from crawler.queue import Queue
 from crawler.reasons import TRANSIENT, FailReason
@@ -21,7 +20,7 @@ from crawler.sources.worker import in_pass
 from crawler.spool import SEGMENT_BYTES, exclusive_lock
 from crawler.terms import settle_terms
 from crawler.web.client import ClientRules
-from crawler.web.identity import user_agent
+from crawler.web.identity import is_loopback, user_agent
 from shards.atomic import write_json
 from shards.console import print_line
 from shards.denyfile import add_rules, load_denylist

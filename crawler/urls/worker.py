@@ -14,7 +14,6 @@ from typing import TypeVar
 from crawler.commits import GroupCommits
 from crawler.download import as_picture
 from crawler.frontier import Frontier, Item, Task
-from crawler.identity import is_loopback
 from crawler.ledger import Failure, keys_elsewhere
 from crawler.probe import Probe
 from crawler.queue import Queue
@@ -25,6 +24,7 @@ from crawler.urls.rows import Wanted, deny, sort_out
 from crawler.urls.selection import Selection
 from crawler.web.client import ClientRules, PoliteClient
 from crawler.web.errors import FetchError, shown
+from crawler.web.identity import is_loopback
 from shards.denylist import DenyList
 from shards.errors import UsageError
 

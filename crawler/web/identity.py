@@ -1,7 +1,9 @@
 """Who we are: the product name that robots.txt speaks to, and how a site can reach the operator."""
 
+import ipaddress
 import re
 from importlib.metadata import PackageNotFoundError, version
+from urllib.parse import urlsplit
 
 from shards.errors import UsageError
 
@@ -24,6 +26,21 @@ def user_agent(contact: str, *, loopback: bool = False) -> str:
             " of the site can reach you"
         )
     return f"{PRODUCT}/{_version()} ({contact})"
+
+
+def is_loopback(url: str) -> bool:
+    """Raises UsageError for what is not a web address."""
+    try:
+        address = urlsplit(url)
+        host = address.hostname or ""
+    except ValueError:
+        host = ""
+    if not host or address.scheme not in ("http", "https"):
+        raise UsageError(f"{url!r}: not a web address; give one like http://127.0.0.1:8000")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def is_contact(text: str) -> bool:

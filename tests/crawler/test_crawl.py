@@ -16,10 +16,10 @@ from PIL import Image
 
 from crawler.crawl import CrawlSummary, count_captures
 from crawler.game.crawl import crawl_game
-from crawler.identity import is_loopback, user_agent
 from crawler.playground.game import ROUNDS, Book
 from crawler.playground.server import Server, start_in_thread
 from crawler.playground.world import World, WorldConfig
+from crawler.web.identity import is_loopback, user_agent
 from lostfound import main
 from shards.errors import UsageError, WorkError
 from shards.layout import DatasetLayout

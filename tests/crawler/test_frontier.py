@@ -194,7 +194,9 @@ def test_a_new_run_takes_up_what_the_last_one_left(sqlite_frontier: SqliteFronti
     frontier.failed("e", "dead", FailReason.NOT_FOUND)
     frontier.claim("game", "d")
     frontier.add(tasks("x"))
-    frontier.drop_unbegun(["b", "e", "x"])
+    frontier.add(tasks("other kind"))
+    frontier.drop_unbegun("", ["b", "e", "x", "other kind"])
+    frontier.drop_unbegun("other", [])
     frontier.begin_run()
     assert frontier.counts() == {
         TaskState.PENDING: 3,

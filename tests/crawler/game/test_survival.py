@@ -11,10 +11,10 @@ import pytest
 
 from crawler.crawl import count_captures
 from crawler.game.site import Site
-from crawler.identity import user_agent
 from crawler.playground.game import ROUNDS
 from crawler.playground.server import Server, start_in_thread
 from crawler.playground.world import WorldConfig
+from crawler.web.identity import user_agent
 from shards.layout import DatasetLayout
 from tests.crawler.game.working import CONTACT, Order, Working, is_browser, living, wait_until
 

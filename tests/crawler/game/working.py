@@ -24,8 +24,8 @@ from crawler.game.job import GameJob
 from crawler.game.site import Site
 from crawler.game.spider import GameSpider
 from crawler.guard import ENVIRONMENT_VARIABLE
-from crawler.identity import user_agent
 from crawler.queue import Queue
+from crawler.web.identity import user_agent
 
 CONTACT = "tests@example.test"
 PROGRAM = "import sys; from tests.crawler.game.working import main; main(sys.argv[1])"
