@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -37,13 +37,15 @@ def picture(number: int) -> bytes:
 
 
 @contextmanager
-def counting_server(items: int, *, delay: float = DELAY_SECONDS) -> Iterator[CountingServer]:
-    """Serves `/item/<number>.jpg` from a thread until the block ends."""
+def counting_server(
+    items: int, *, delay: float = DELAY_SECONDS, draw: Callable[[int], bytes] | None = None
+) -> Iterator[CountingServer]:
+    """Serves `/item/<number>.jpg` from a thread until the block ends; `draw` makes the bytes."""
     server = CountingServer(items)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="chaos server", daemon=True)
     thread.start()
-    runner = asyncio.run_coroutine_threadsafe(_start(server, delay), loop).result()
+    runner = asyncio.run_coroutine_threadsafe(_start(server, delay, draw or picture), loop).result()
     try:
         yield server
     finally:
@@ -53,14 +55,16 @@ def counting_server(items: int, *, delay: float = DELAY_SECONDS) -> Iterator[Cou
         loop.close()
 
 
-async def _start(server: CountingServer, delay: float) -> web.AppRunner:
+async def _start(
+    server: CountingServer, delay: float, draw: Callable[[int], bytes]
+) -> web.AppRunner:
     async def item(request: web.Request) -> web.Response:
         number = int(request.match_info["number"])
         if number >= server.items:
             raise web.HTTPNotFound
         await asyncio.sleep(delay)
         server.served[number] += 1
-        return web.Response(body=picture(number), content_type="image/jpeg")
+        return web.Response(body=draw(number), content_type="image/jpeg")
 
     async def index(_: web.Request) -> web.Response:
         links = "".join(f'<a href="/item/{n}.jpg">{n}</a>' for n in range(server.items))

@@ -57,7 +57,7 @@ def crawl_game_command(
         None, metavar="DIR", help="Also saves every picture as a file as soon as it is taken."
     ),
     workers: Workers = 2,
-    pages: int = typer.Option(3, help="Games that one worker plays at a time."),
+    pages: int = typer.Option(4, help="Games that one worker plays at a time."),
     email: str = typer.Option("", help=f"Account; its password comes from {PASSWORD_VARIABLE}."),
     contact: Contact = "",
     operator_has_permission: bool = typer.Option(
@@ -102,7 +102,7 @@ def crawl_game_command(
 
 
 def bench_crawl_command(
-    pages: int = typer.Option(3, min=1, help="Games that are played at a time."),
+    pages: int = typer.Option(4, min=1, help="Games that are played at a time."),
     seconds: float = typer.Option(60, min=5, help="How long each measurement lasts."),
     sweep: str = typer.Option(
         "", "--sweep", metavar="N,N,…", help="Measure ours with other numbers of pages as well."
