@@ -105,7 +105,7 @@ def _stage(name: str) -> Iterator[Any]:
 
 
 def _crawl(layout: DatasetLayout, options: DemoOptions) -> dict[str, Any]:
-    from crawler.game.crawl import crawl_game
+    from crawler.game.crawl import DEFAULT_PAGES, crawl_game
     from crawler.playground.server import start_in_thread
     from crawler.playground.world import WorldConfig
 
@@ -116,7 +116,11 @@ def _crawl(layout: DatasetLayout, options: DemoOptions) -> dict[str, Any]:
         start_in_thread(world, state=layout.root / "playground.json") as server,
     ):
         summary = crawl_game(
-            layout, url=server.url, games=options.games, workers=options.workers
+            layout,
+            url=server.url,
+            games=options.games,
+            workers=options.workers,
+            pages=max(1, DEFAULT_PAGES // options.workers),
         ).to_dict()
         say(
             f"{summary['captures']} captures of {summary['tasks']} games"

@@ -56,7 +56,7 @@ def crawl_game_command(
     pictures: Path | None = typer.Option(
         None, metavar="DIR", help="Also saves every picture as a file as soon as it is taken."
     ),
-    workers: Workers = 2,
+    workers: Workers = 1,
     pages: int = typer.Option(4, help="Games that one worker plays at a time."),
     email: str = typer.Option("", help=f"Account; its password comes from {PASSWORD_VARIABLE}."),
     contact: Contact = "",
