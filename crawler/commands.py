@@ -61,7 +61,9 @@ def crawl_group(
         from crawler.status import crawl_status
 
         layout = known_dataset(status)
-        print_summary(f"crawls of {status}", crawl_status(layout).to_dict(), as_json=as_json)
+        found = crawl_status(layout)
+        values = found.to_dict() if as_json else found.to_table()
+        print_summary(f"crawls of {status}", values, as_json=as_json)
     else:
         print(context.get_help(), file=sys.stderr)
         raise typer.Exit(2)

@@ -1,6 +1,7 @@
 """What a dataset's crawls have and lack, from their files alone: `lostfound crawl --status`."""
 
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -45,8 +46,27 @@ class Status:
     sources: dict[str, SourceStatus]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, for JSON and for `print_summary`."""
+        """Plain data, for JSON."""
         return {name: asdict(source) for name, source in self.sources.items()}
+
+    def to_table(self) -> dict[str, Any]:
+        """The same for people: one line for each worker."""
+        return {
+            name: {
+                **values,
+                "workers": {w: in_words(said) for w, said in values["workers"].items()},
+            }
+            for name, values in self.to_dict().items()
+        }
+
+
+def in_words(worker: Mapping[str, Any]) -> str:
+    """What a worker said last, in a line."""
+    words = [str(worker.get("state", "")), f"{worker.get('captures', 0):,} captures"]
+    if size := worker.get("browser_bytes", 0):
+        words.append(f"browser {size >> 20:,} MiB")
+    words += [f"{reason} {count:,}" for reason, count in worker.get("failed", {}).items()]
+    return ", ".join(words)
 
 
 def crawl_status(layout: DatasetLayout, *, now: datetime | None = None) -> Status:

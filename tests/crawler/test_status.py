@@ -12,7 +12,7 @@ from crawler.frontier import NewTask, SqliteFrontier
 from crawler.reasons import FailReason
 from crawler.spool import Spool
 from crawler.statslog import StatsLog, to_line
-from crawler.status import crawl_status
+from crawler.status import crawl_status, in_words
 from shards.errors import UsageError
 from shards.layout import DatasetLayout
 from tests.crawler.fleet_stats import snapshot
@@ -138,3 +138,9 @@ def test_now_is_the_default(dataset: DatasetLayout) -> None:
     age = crawl_status(dataset).sources["geoguessr"].oldest_pending_seconds
     assert age is not None
     assert abs(age - (time.time() - START)) < timedelta(minutes=5).total_seconds()
+
+
+def test_a_worker_in_a_line() -> None:
+    said = {"state": "working", "captures": 1234, "browser_bytes": 3 << 30, "failed": {"round": 2}}
+    assert in_words(said) == "working, 1,234 captures, browser 3,072 MiB, round 2"
+    assert in_words({}) == ", 0 captures"
