@@ -18,9 +18,9 @@ from shards.errors import WorkError
 MAX_STARTS = 400
 PATIENCE = 15.0
 ACTOR = "ray::WorkerActor"
-RAYS_OWN = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")
-"""Daemons of Ray that notice the death of their node only after a minute, and then end."""
 BROWSERS = ("chrom", "headless_shell")
+OURS = (ACTOR, "playwright", "guard.py", *BROWSERS)
+"""What must not outlive its driver. Ray's daemons end by themselves, some after a minute."""
 
 
 class Victim(StrEnum):
@@ -40,7 +40,7 @@ class Killer:
     progress: Callable[[], int]
     """How much is fetched so far."""
     step: int
-    """So much must be fetched between two kills, so that they spread over the whole run."""
+    """The next kill is due when so much more is fetched: so they spread over the whole run."""
     chance: random.Random
     done: Counter[str] = field(default_factory=Counter)
     starts: int = 0
@@ -80,10 +80,9 @@ class Killer:
         while process.poll() is None:
             time.sleep(0.05)
             self._look(process)
-            left = self.kills - self.done.total()
-            if left and self.progress() - before >= self.step:
-                before = self.progress()
-                self._kill(process)
+            due = self.step * (self.done.total() + 1)
+            if self.done.total() < self.kills and self.progress() >= max(due, before + 1):
+                before = self.progress() if self._kill(process) else before
         return process.returncode
 
     def _look(self, process: subprocess.Popen[bytes]) -> None:
@@ -92,14 +91,17 @@ class Killer:
             self._looked_at = time.monotonic()
             self._seen |= {one.pid: one for one in descendants(process.pid)}
 
-    def _kill(self, process: subprocess.Popen[bytes]) -> None:
+    def _kill(self, process: subprocess.Popen[bytes]) -> bool:
+        """False when there is no such victim just now, as while a worker is being replaced."""
         victim = self.victims[self.done.total() % len(self.victims)]
         found = self._find(process, victim)
         if not found:
-            return
+            return False
         with suppress(psutil.NoSuchProcess):
             self.chance.choice(found).kill()
             self.done[victim] += 1
+            return True
+        return False
 
     def _find(self, process: subprocess.Popen[bytes], victim: Victim) -> list[psutil.Process]:
         if victim is Victim.DRIVER:
@@ -124,8 +126,8 @@ class Killer:
         left = []
         for one in self._seen.values():
             with suppress(psutil.Error):
-                words = " ".join(one.cmdline())[:80].strip()
-                if words and one.is_running() and not words.startswith(RAYS_OWN):
+                words = " ".join(one.cmdline())[:160].strip()
+                if one.is_running() and any(word in words for word in OURS):
                     left.append((one, words))
         return left
 

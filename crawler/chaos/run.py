@@ -69,6 +69,7 @@ def bench_chaos(*, kills: int = 50, tasks: int = 2000, seed: int = 0) -> dict[st
         root = Path(folder)
         print_line(f"chaos: {items} lists of one picture, {kills - game_kills} kills")
         lists = chaos_list(root / "list", items, kills - game_kills, chance)
+        game_kills = kills - lists.kills.total()
         print_line(f"chaos: {lists}; now {games} games, {game_kills} kills")
         played = chaos_game(root / "game", games, game_kills, chance)
         print_line(f"chaos: {played}; now plain Scrapy with JOBDIR")
