@@ -17,7 +17,7 @@ help:
 	@echo "make setup   environment in .venv, and a browser"
 	@echo "make demo    the whole chain on the bundled playground, into demo/"
 	@echo "make test    lint, types and every test"
-	@echo "make chaos   what is killed, again and again: about half an hour"
+	@echo "make chaos   what is killed, again and again, and other long tests: an hour"
 	@echo "make test-panoramax   crawls a real Panoramax server, set up on loopback for it"
 	@echo "make bench   every benchmark, one JSON line each"
 	@echo "make lint    ruff and mypy alone"
