@@ -13,7 +13,8 @@ from crawler.chaos.run import Loss, chaos_game, chaos_list, chaos_plain_scrapy
 def test_a_list_survives_the_kills(tmp_path: Path) -> None:
     loss = chaos_list(tmp_path / "list", 60, 2, random.Random(0))
     assert (loss.expected, loss.lost, loss.duplicated) == (60, 0, 0)
-    assert dict(loss.kills) == {"driver": 1, "worker": 1}
+    # A quick machine may have fetched the rest before the second kill finds its victim.
+    assert 1 <= loss.kills.total() <= 2
     assert loss.left_behind == []
 
 
