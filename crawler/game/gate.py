@@ -7,6 +7,7 @@ page that may not be visited ends the game. Crawl-delay and Retry-After hold pag
 they load: a page and its parts are one visit.
 
 Chromium follows a redirect before anybody can be asked: the page that it leads to is checked then.
+Its builds with a user interface may also ask an allowed host for /favicon.ico by themselves.
 """
 
 import asyncio

@@ -69,7 +69,12 @@ def test_the_line_before_a_change_of_files_is_found(tmp_path: Path) -> None:
 
 def test_without_room_the_line_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "stats.jsonl").mkdir()
-    StatsLog(tmp_path).append({"at": "x", "n": 1})
+    log = StatsLog(tmp_path)
+    log.append({"at": "x", "n": 1})
+    (tmp_path / "stats.jsonl").rmdir()
+    log.append({"at": "y", "n": 2})
+    assert last_line(tmp_path) == {"at": "y", "n": 2}
+    assert len((tmp_path / "stats.jsonl").read_text().splitlines()) == 1
 
 
 def test_lines_are_utc() -> None:

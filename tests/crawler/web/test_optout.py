@@ -67,10 +67,15 @@ def test_text_and_data_mining_reservation() -> None:
 @settings(deadline=None)
 @given(st.lists(st.text(max_size=60), max_size=3), st.none() | st.text(max_size=5))
 def test_any_header_is_read(tags: list[str], reserved: str | None) -> None:
-    opt_out(tags, reserved, NOW)
+    found = opt_out(tags, reserved, NOW)
+    assert found is None or found.startswith(("X-Robots-Tag: ", "TDM-Reservation: 1"))
+    # Whatever else stands there, a plain refusal counts.
+    assert opt_out([*tags, "noai"], reserved, NOW)
 
 
 @settings(deadline=None)
 @given(st.text(alphabet="unavailable_after: 0123456789-,TZ+JunGMT", max_size=60))
 def test_any_date_is_read(text: str) -> None:
-    opt_out([f"unavailable_after: {text}"], None, NOW)
+    tag = f"unavailable_after: {text}"
+    assert opt_out([tag], None, NOW) in (None, "X-Robots-Tag: unavailable_after")
+    assert opt_out([f"otherbot: {tag}"], None, NOW) is None
