@@ -1,7 +1,7 @@
 """Duplicates among the kept rows of a whole dataset, found by SQL. Tombstones come first.
 
 Three rules, each over what the ones before it left: the same key, the same captured bytes, exactly
-the same coordinates. Of each group the smallest (key, sha256, raw_segment, raw_offset) stays.
+the same coordinates. Of each group the smallest (key, sha256, raw_segment, raw_offset, view) stays.
 """
 
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from shards.schema import DUPLICATES_SCHEMA, Reason
 
 RULES = (
     (Reason.DUPLICATE_KEY, "key", "true"),
-    (Reason.DUPLICATE_BYTES, "sha256", "sha256 IS NOT NULL"),
-    (Reason.DUPLICATE_POSITION, "lat, lon", "lat IS NOT NULL AND lon IS NOT NULL"),
+    (Reason.DUPLICATE_BYTES, "sha256, view", "sha256 IS NOT NULL"),
+    (Reason.DUPLICATE_POSITION, "lat, lon, view", "lat IS NOT NULL AND lon IS NOT NULL"),
 )
 """Reason, the columns that must be equal, and which rows the rule looks at."""
 
-_IDENTITY = "struct_pack(key, sha256, raw_segment, raw_offset)"
+_IDENTITY = "struct_pack(key, sha256, raw_segment, raw_offset, view)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +42,25 @@ def find_duplicates(layout: DatasetLayout) -> None:
     buried = ""
     if layout.tombstones.is_file():
         files["tombstones"] = duckdb_path(layout.tombstones)
-        buried = "ANTI JOIN read_parquet($tombstones) AS t USING (raw_segment, raw_offset)"
+        buried = "ANTI JOIN read_parquet($tombstones) AS t USING (raw_segment, raw_offset, view)"
     with duckdb.connect() as connection, atomic_path(layout.duplicates) as temporary:
         connection.execute(f"SET temp_directory = '{_quoted(temporary)}-spill'")
         connection.execute(
             f"""
             CREATE TEMP TABLE remaining AS
-            SELECT p.key, p.sha256, p.raw_segment, p.raw_offset, p.lat, p.lon
+            SELECT p.key, p.sha256, p.raw_segment, p.raw_offset, p.view, p.lat, p.lon
             FROM read_parquet($parts) AS p {buried} WHERE p.status = 'kept'
             """,  # noqa: S608 - a constant or nothing
             files,
         )
         connection.execute(
             "CREATE TEMP TABLE duplicates (raw_segment VARCHAR, raw_offset BIGINT,"
-            " key VARCHAR, reason VARCHAR, duplicate_of VARCHAR)"
+            " view INTEGER, key VARCHAR, reason VARCHAR, duplicate_of VARCHAR)"
         )
         for reason, columns, condition in RULES:
             _apply(connection, reason, columns, condition)
         rows = connection.table("duplicates").select(*DUPLICATES_SCHEMA.names)
-        ordered = rows.order("raw_segment, raw_offset")
+        ordered = rows.order("raw_segment, raw_offset, view")
         ordered.write_parquet(str(temporary), compression="zstd")
 
 
@@ -74,7 +74,7 @@ def count_captures(layout: DatasetLayout) -> CaptureCounts:
     final = (
         " FROM read_parquet($parts) AS part"
         " LEFT JOIN read_parquet($catalogue, union_by_name = true) AS other"
-        " USING (raw_segment, raw_offset)"
+        " USING (raw_segment, raw_offset, view)"
     )
     kept_rows = " WHERE part.status = 'kept' AND other.reason IS NULL"
     with duckdb.connect() as connection:
@@ -104,7 +104,7 @@ def _apply(
             FROM remaining WHERE {condition}
             GROUP BY {columns} HAVING count(*) > 1
         )
-        SELECT raw_segment, raw_offset, key, stays.key AS duplicate_of
+        SELECT raw_segment, raw_offset, view, key, stays.key AS duplicate_of
         FROM remaining JOIN repeated USING ({columns})
         WHERE {_IDENTITY} <> stays
         """  # noqa: S608 - all parts are constants of this module
@@ -121,7 +121,7 @@ def _apply(
     )
     connection.execute(
         "DELETE FROM remaining USING found WHERE remaining.raw_segment = found.raw_segment"
-        " AND remaining.raw_offset = found.raw_offset"
+        " AND remaining.raw_offset = found.raw_offset AND remaining.view = found.view"
     )
 
 

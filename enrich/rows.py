@@ -7,6 +7,7 @@ from typing import Any
 from enrich.captured_at import parse_time
 from enrich.countries import country_name
 from enrich.decode import Header
+from enrich.heading import parse_heading
 from enrich.places import Place
 from enrich.quality import Scores
 from enrich.rejection import Rejection
@@ -36,6 +37,8 @@ def capture_columns(sample: RawSample, capture: Capture, segment: str) -> Row:
         "raw_segment": segment,
         "raw_offset": sample.image_offset,
         "raw_size": sample.image_size,
+        "view": 0,
+        "heading": parse_heading(capture.extra),
         **{name: clean_text(getattr(capture, name)) for name in _COPIED},
     }
 

@@ -59,7 +59,7 @@ def find_tombstones(layout: DatasetLayout) -> int:
         connection.execute(
             f"""
             CREATE TEMP VIEW named AS
-            SELECT raw_segment, raw_offset, key, source, source_id, group_id, lat, lon,
+            SELECT raw_segment, raw_offset, view, key, source, source_id, group_id, lat, lon,
                 attribution, sha256,
                 CASE WHEN json_valid(extra) AND json_type(extra, '$.author') = 'VARCHAR'
                     THEN json_extract_string(extra, '$.author') END AS author
@@ -68,7 +68,8 @@ def find_tombstones(layout: DatasetLayout) -> int:
         )
         connection.register("rules", _rule_table(denylist))
         connection.execute(
-            "CREATE TEMP TABLE found (raw_segment VARCHAR, raw_offset BIGINT, number BIGINT)"
+            "CREATE TEMP TABLE found (raw_segment VARCHAR, raw_offset BIGINT, view INTEGER,"
+            " number BIGINT)"
         )
         _find_exact(connection)
         _find_inside(connection)
@@ -113,7 +114,7 @@ def _find_inside(connection: duckdb.DuckDBPyConnection) -> None:
 def _insert(connection: duckdb.DuckDBPyConnection, condition: str) -> None:
     connection.execute(
         f"""
-        INSERT INTO found SELECT raw_segment, raw_offset, number
+        INSERT INTO found SELECT raw_segment, raw_offset, view, number
         FROM named JOIN rules ON {_OF_SOURCE} AND {condition}
         """  # noqa: S608 - constants of this module
     )
@@ -131,7 +132,7 @@ def _find_authors(connection: duckdb.DuckDBPyConnection, denylist: DenyList) -> 
     ]
     connection.register("names", pa.Table.from_pylist(numbered, schema=_NAMES_SCHEMA))
     connection.execute(
-        "INSERT INTO found SELECT raw_segment, raw_offset, number FROM named JOIN names"
+        "INSERT INTO found SELECT raw_segment, raw_offset, view, number FROM named JOIN names"
         " ON named.source IS NOT DISTINCT FROM names.source"
         " AND named.author IS NOT DISTINCT FROM names.author"
         " AND named.attribution IS NOT DISTINCT FROM names.attribution"
@@ -143,20 +144,20 @@ def _write(connection: duckdb.DuckDBPyConnection, final: Path) -> int:
         """
         CREATE TEMP TABLE tombstones AS
         WITH first AS (
-            SELECT raw_segment, raw_offset, min(number) AS number FROM found GROUP BY ALL
+            SELECT raw_segment, raw_offset, view, min(number) AS number FROM found GROUP BY ALL
         ), direct AS (
             SELECT named.*, rules.detail, rules.denied_at FROM named
-            JOIN first USING (raw_segment, raw_offset) JOIN rules USING (number)
+            JOIN first USING (raw_segment, raw_offset, view) JOIN rules USING (number)
         ), pictures AS (
             SELECT sha256, min(struct_pack(key, denied_at)) AS original FROM direct
             WHERE sha256 IS NOT NULL GROUP BY sha256
         )
-        SELECT raw_segment, raw_offset, key, source, detail, denied_at FROM direct
+        SELECT raw_segment, raw_offset, view, key, source, detail, denied_at FROM direct
         UNION ALL
-        SELECT raw_segment, raw_offset, key, source,
+        SELECT raw_segment, raw_offset, view, key, source,
             'the same bytes as ' || original.key, original.denied_at
         FROM named JOIN pictures USING (sha256)
-        WHERE (raw_segment, raw_offset) NOT IN (SELECT (raw_segment, raw_offset) FROM first)
+        ANTI JOIN first USING (raw_segment, raw_offset, view)
         """
     )
     [(count,)] = connection.execute("SELECT count(*) FROM tombstones").fetchall()
@@ -168,7 +169,7 @@ def _write(connection: duckdb.DuckDBPyConnection, final: Path) -> int:
         for name in TOMBSTONES_SCHEMA.names
     )
     rows = connection.sql(
-        f"SELECT {columns} FROM tombstones ORDER BY raw_segment, raw_offset"  # noqa: S608
+        f"SELECT {columns} FROM tombstones ORDER BY raw_segment, raw_offset, view"  # noqa: S608
     )
     with atomic_path(final) as temporary:
         rows.write_parquet(str(temporary), compression="zstd")

@@ -127,16 +127,16 @@ def _captures(layout: DatasetLayout) -> _View:
         SELECT {columns}, d.duplicate_of
         FROM ({_read(METADATA_SCHEMA, parts)}) AS p
         LEFT JOIN (
-            SELECT raw_segment, raw_offset, min(reason) AS reason,
+            SELECT raw_segment, raw_offset, view, min(reason) AS reason,
                    min(duplicate_of) AS duplicate_of
             FROM ({_read(DUPLICATES_SCHEMA, duplicates)})
-            GROUP BY raw_segment, raw_offset
-        ) AS d USING (raw_segment, raw_offset)
+            GROUP BY raw_segment, raw_offset, view
+        ) AS d USING (raw_segment, raw_offset, view)
         LEFT JOIN (
-            SELECT raw_segment, raw_offset, min(reason) AS reason, min(detail) AS detail
+            SELECT raw_segment, raw_offset, view, min(reason) AS reason, min(detail) AS detail
             FROM ({_read(TOMBSTONES_SCHEMA, tombstones)})
-            GROUP BY raw_segment, raw_offset
-        ) AS t USING (raw_segment, raw_offset)"""  # noqa: S608 - names and quoted paths only
+            GROUP BY raw_segment, raw_offset, view
+        ) AS t USING (raw_segment, raw_offset, view)"""  # noqa: S608 - names and quoted paths only
     return _View("captures", body, parts + duplicates + tombstones)
 
 

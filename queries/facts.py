@@ -153,7 +153,8 @@ class Facts:
             f"""SELECT reason, key, raw_segment, raw_offset, raw_size,
                 coalesce(nullif(detail, ''), 'same as ' || duplicate_of, '') AS caption, source_url
             FROM (SELECT *, row_number()
-                    OVER (PARTITION BY reason ORDER BY {order_hash_sql(0)}, raw_segment, raw_offset)
+                    OVER (PARTITION BY reason
+                        ORDER BY {order_hash_sql(0)}, raw_segment, raw_offset, view)
                     AS r
                 FROM captures WHERE status = 'rejected' AND reason IS NOT NULL),
                 (SELECT count(DISTINCT reason) AS reasons FROM captures)

@@ -133,7 +133,7 @@ def _join(
     if catalogue:
         rejected = (
             "ANTI JOIN read_parquet($catalogue, union_by_name = true) d"
-            " USING (raw_segment, raw_offset)"
+            " USING (raw_segment, raw_offset, view)"
         )
         parameters["catalogue"] = [duckdb_path(path) for path in catalogue]
     metadata = ", ".join(f"e.{name}" for name in METADATA_SCHEMA.names if name != "key")

@@ -52,12 +52,16 @@ METADATA_SCHEMA = pa.schema(
         ("region_id", pa.string()),  # Natural Earth adm1_code
         ("region_name", pa.string()),  # <country_name>_<name>_<adm1_code>
         ("region_distance_km", pa.float64()),  # 0 inside the polygon
+        ("place_name", pa.string()),  # the nearest town or village
+        ("place_distance_km", pa.float64()),
+        ("heading", pa.float64()),  # degrees clockwise from north of the optical axis
         ("captured_at", pa.timestamp("ms", tz="UTC")),
         ("license", pa.string()),
         ("license_url", pa.string()),
         ("attribution", pa.string()),
         ("source_url", pa.string()),
         ("extra", pa.string()),  # JSON object as text
+        ("format", pa.string()),  # of the captured file, in Pillow's names
         ("source_width", pa.int32()),
         ("source_height", pa.int32()),
         ("width", pa.int32()),
@@ -67,17 +71,26 @@ METADATA_SCHEMA = pa.schema(
         ("rgb_variance", pa.float64()),
         ("laplacian_variance", pa.float64()),
         ("brightness", pa.float64()),
+        ("contrast", pa.float64()),
+        ("entropy", pa.float64()),
+        ("blurred", pa.string()),  # JSON list of faces and plates; null where nothing looked
         ("status", pa.string()),
         ("reason", pa.string()),  # null when kept
         ("detail", pa.string()),  # free text behind the reason
-        ("raw_segment", pa.string()),  # path inside the dataset; with raw_offset, a row's identity
+        ("raw_segment", pa.string()),  # path inside the dataset
         ("raw_offset", pa.int64()),  # of the captured image's bytes
         ("raw_size", pa.int64()),
+        ("view", pa.int32()),  # 0, or the number of a panorama's view
         ("tar", pa.string()),  # path inside the dataset; null when rejected
         ("tar_offset", pa.int64()),  # of the stored image's bytes
         ("tar_size", pa.int64()),
+        ("original_offset", pa.int64()),  # in `tar`, of the captured bytes kept beside the image
+        ("original_size", pa.int64()),
     ]
 )
+
+IDENTITY = ("raw_segment", "raw_offset", "view")
+"""What tells two rows apart; keys may come twice. The catalogue's files name rows by it."""
 
 SHARD_SCHEMA = pa.schema(
     [
@@ -93,6 +106,7 @@ DUPLICATES_SCHEMA = pa.schema(
     [
         ("raw_segment", pa.string()),
         ("raw_offset", pa.int64()),
+        ("view", pa.int32()),
         ("key", pa.string()),
         ("reason", pa.string()),
         ("duplicate_of", pa.string()),  # key of the row that stays
@@ -103,6 +117,7 @@ TOMBSTONES_SCHEMA = pa.schema(
     [
         ("raw_segment", pa.string()),
         ("raw_offset", pa.int64()),
+        ("view", pa.int32()),
         ("key", pa.string()),
         ("source", pa.string()),
         ("reason", pa.string()),

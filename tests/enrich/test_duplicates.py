@@ -26,7 +26,7 @@ def written(root: Path, parts: list[list[dict[str, Any]]]) -> DatasetLayout:
         path.parent.mkdir(parents=True, exist_ok=True)
         segment = f"raw/test/w-{number:06d}.tar"
         numbered = [
-            {"raw_segment": segment, "raw_offset": 512 * place} | one
+            {"raw_segment": segment, "raw_offset": 512 * place, "view": 0} | one
             for place, one in enumerate(rows)
         ]
         pq.write_table(pa.Table.from_pylist(numbered, METADATA_SCHEMA), path)
@@ -99,7 +99,7 @@ def test_the_order_of_rows_and_parts_does_not_matter(tmp_path: Path) -> None:
         parts = [list(part) for part in PARTS]
         for place, part in enumerate(parts):
             for offset, one in enumerate(part):
-                part[offset] = {"raw_segment": f"s{place}", "raw_offset": offset} | one
+                part[offset] = {"raw_segment": f"s{place}", "raw_offset": offset, "view": 0} | one
             shuffler.shuffle(part)
         shuffler.shuffle(parts)
         layouts.append(written(tmp_path / str(number), parts))

@@ -86,6 +86,7 @@ class HandMade:
             self._write_images(name, rows)
         for offset, values in enumerate(rows):
             values.setdefault("raw_offset", 512 * (1 + offset))
+            values.setdefault("view", 0)
             values["raw_segment"] = self.layout.relative(segment)
         part = self.layout.part_rows(segment)
         part.parent.mkdir(parents=True, exist_ok=True)
@@ -122,7 +123,7 @@ class HandMade:
 
 def duplicate(values: dict[str, Any], reason: str, of: str) -> dict[str, Any]:
     """The catalogue's row that rejects `values`."""
-    identity = {name: values[name] for name in ("raw_segment", "raw_offset", "key")}
+    identity = {name: values[name] for name in ("raw_segment", "raw_offset", "view", "key")}
     return identity | {"reason": reason, "duplicate_of": of}
 
 

@@ -64,6 +64,7 @@ def metadata_row(number: int, **changes: Any) -> dict[str, Any]:
         "status": "kept",
         "raw_segment": "raw/file/test-000000.tar",
         "raw_offset": 512 + 4096 * number,
+        "view": 0,
         "raw_size": 2048,
     }
     return row | changes

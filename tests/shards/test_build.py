@@ -135,6 +135,7 @@ def test_rejected_rows_and_duplicates_are_not_there(tmp_path: Path) -> None:
     duplicate = {
         "raw_segment": "raw/file/test-000000.tar",
         "raw_offset": rows[0]["raw_offset"],
+        "view": rows[0]["view"],
         "key": rows[0]["key"],
         "reason": "duplicate_view",
         "duplicate_of": rows[2]["key"],

@@ -1,0 +1,22 @@
+"""Which way the camera looked, where the source says so."""
+
+import json
+import math
+
+
+def parse_heading(extra: str) -> float | None:
+    """Degrees clockwise from north, 0 to 360, from `Capture.extra`; None for anything else."""
+    if '"heading"' not in extra:
+        return None
+    try:
+        record = json.loads(extra)
+    except (ValueError, RecursionError):
+        return None
+    heading = record.get("heading") if isinstance(record, dict) else None
+    if isinstance(heading, bool) or not isinstance(heading, int | float):
+        return None
+    try:
+        degrees = float(heading) % 360.0 % 360.0  # -1e-20 % 360 is 360 in floating point
+    except OverflowError:  # an integer of hundreds of digits
+        return None
+    return degrees if math.isfinite(degrees) else None
