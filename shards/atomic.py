@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,6 +66,9 @@ def write_json(final: Path, value: Any) -> None:
 
 
 def remove_temporaries(directory: Path) -> None:
-    """Removes what an interrupted writer left in `directory`."""
+    """Removes what an interrupted writer left in `directory`, files and folders."""
     for leftover in directory.glob(f"{TEMPORARY_PREFIX}*"):
-        leftover.unlink(missing_ok=True)
+        if leftover.is_dir() and not leftover.is_symlink():
+            shutil.rmtree(leftover)
+        else:
+            leftover.unlink(missing_ok=True)

@@ -46,6 +46,8 @@ def test_a_writer_that_writes_nothing_is_an_error(tmp_path: Path) -> None:
 
 def test_remove_temporaries_leaves_real_files(tmp_path: Path) -> None:
     (tmp_path / ".tmp-12345678-a.tar").write_bytes(b"x")
+    (tmp_path / ".tmp-12345678-spill").mkdir()
+    (tmp_path / ".tmp-12345678-spill" / "block").write_bytes(b"x")
     (tmp_path / "a.tar").write_bytes(b"x")
     remove_temporaries(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["a.tar"]
