@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from enrich.database import connect
 from shards.atomic import atomic_path
 from shards.denyfile import load_denylist
 from shards.denylist import EARTH_RADIUS_KM, DenyList, Kind, Rule
@@ -52,9 +53,7 @@ def find_tombstones(layout: DatasetLayout) -> int:
     if not denylist.rules or not parts:
         layout.tombstones.unlink(missing_ok=True)
         return 0
-    layout.catalog.mkdir(parents=True, exist_ok=True)
-    with duckdb.connect() as connection:
-        connection.execute(f"SET temp_directory = '{_quoted(layout.tombstones)}-spill'")
+    with connect(layout.catalog) as connection:
         files = ", ".join(map(_literal, parts))
         connection.execute(
             f"""
@@ -178,7 +177,3 @@ def _write(connection: duckdb.DuckDBPyConnection, final: Path) -> int:
 
 def _literal(path: str) -> str:
     return "'" + path.replace("'", "''") + "'"
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
