@@ -6,7 +6,7 @@ import typer
 
 from shards.bench import bench_group
 from shards.console import print_summary
-from shards.errors import WorkError
+from shards.errors import UsageError, WorkError
 from shards.fanout import default_workers
 from shards.layout import DatasetLayout
 
@@ -29,10 +29,17 @@ def enrich(
     ),
     workers: int = typer.Option(0, min=0, help="Parallel tasks; 0 for as many as there are cores."),
     force: bool = typer.Option(False, "--force", help="Do finished segments again."),
+    follow: bool = typer.Option(
+        False, "--follow", help="Go on while a crawl runs, until Ctrl-C or --idle."
+    ),
+    idle: float = typer.Option(
+        0.0, min=0, help="With --follow: end when nothing came for so many seconds; 0 for never."
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print the summary as JSON."),
 ) -> None:
     """Filter, resize, geocode, hash and deduplicate everything under DATASET/raw."""
-    layout = DatasetLayout.existing(dataset)
+    layout = DatasetLayout(dataset) if follow else DatasetLayout.existing(dataset)
+    from enrich.follow import follow_dataset
     from enrich.options import EnrichOptions, parse_size
     from enrich.run import enrich_dataset
 
@@ -43,7 +50,14 @@ def enrich(
         min_rgb_variance=min_rgb_variance,
         min_laplacian_variance=min_laplacian_variance,
     )
-    summary = enrich_dataset(layout, options, workers=workers or default_workers(), force=force)
+    workers = workers or default_workers()
+    if follow:
+        if force:
+            raise UsageError("--force and --follow: enrich once with --force, then follow")
+        idle_seconds = idle or float("inf")
+        summary = follow_dataset(layout, options, workers=workers, idle_seconds=idle_seconds)
+    else:
+        summary = enrich_dataset(layout, options, workers=workers, force=force)
     print_summary(f"enrich {dataset}", summary.to_json(), as_json=as_json)
     if failed := len(summary.failures):
         total = failed + summary.segments_done + summary.segments_skipped
