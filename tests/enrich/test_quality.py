@@ -3,7 +3,10 @@
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from enrich.decode import Pixels
 from enrich.quality import perceptual_hash, score
 from tests.enrich.samples import picture
 
@@ -35,7 +38,64 @@ def test_the_border_is_mirrored_about_its_outermost_pixels() -> None:
 def test_flat_pictures_have_no_variance() -> None:
     scores = score(np.full((180, 320, 3), 128, np.uint8))
     assert (scores.rgb_variance, scores.laplacian_variance) == (0, 0)
-    assert scores.brightness == 128
+    assert (scores.brightness, scores.contrast, scores.entropy) == (128, 0, 0)
+
+
+def test_contrast_and_entropy_by_hand() -> None:
+    # Half black, a quarter 40, a quarter 80: 1/2 bit + 2/4 + 2/4; mean 30, variance 1100.
+    grey = np.array([[0, 0, 40, 80]] * 3, np.uint8)
+    scores = score(np.repeat(grey[:, :, None], 3, axis=2))
+    assert scores.entropy == 1.5
+    assert (scores.brightness, scores.contrast) == (30, 1100**0.5)
+    every_grey = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
+    assert score(np.repeat(every_grey, 3, axis=2)).entropy == 8
+
+
+def by_definition(pixels: Pixels) -> dict[str, float]:
+    """The scores as the formulas say them, in float64."""
+    # OpenCV's grey: Rec. 601 in 15 bits, rounded.
+    grey = (pixels @ np.array([3735, 19235, 9798]) + (1 << 14)) >> 15
+    around = np.pad(grey, 1, mode="reflect")
+    laplacian = (
+        around[:-2, 1:-1] + around[2:, 1:-1] + around[1:-1, :-2] + around[1:-1, 2:] - 4 * grey
+    )
+    shares = np.bincount(grey.ravel()) / grey.size
+    shares = shares[shares > 0]
+    return {
+        "rgb_variance": pixels.reshape(-1, 3).astype(np.float64).var(axis=0).max(),
+        "laplacian_variance": laplacian.astype(np.float64).var(),
+        "brightness": grey.mean(),
+        "contrast": grey.astype(np.float64).std(),
+        "entropy": -np.sum(shares * np.log2(shares)),
+    }
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    height=st.integers(1, 40),
+    width=st.integers(1, 40),
+    low=st.integers(0, 255),
+    high=st.integers(0, 255),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_scores_are_those_of_the_formulas(
+    height: int, width: int, low: int, high: int, seed: int
+) -> None:
+    low, high = sorted((low, high))
+    random = np.random.default_rng(seed)
+    pixels = random.integers(low, high + 1, (height, width, 3), dtype=np.uint8)
+    scores = score(pixels)
+    for name, expected in by_definition(pixels).items():
+        assert getattr(scores, name) == pytest.approx(expected, rel=1e-12, abs=1e-9), name
+
+
+@pytest.mark.parametrize("size", [(180, 320), (2048, 2048)])
+def test_scores_of_large_and_extreme_pictures(size: tuple[int, int]) -> None:
+    board = (np.indices(size).sum(axis=0) % 2 * 255).astype(np.uint8)
+    scores = score(np.repeat(board[:, :, None], 3, axis=2))
+    assert scores.rgb_variance == 127.5**2
+    assert scores.laplacian_variance == 1020**2
+    assert (scores.contrast, scores.entropy) == (127.5, 1)
 
 
 def bits_apart(a: np.ndarray, b: np.ndarray) -> int:
