@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from crawler.commits import GroupCommits
 from crawler.download import Picture, as_picture
+from crawler.leases import first_error
 from crawler.ledger import Failure
 from crawler.probe import Probe
 from crawler.reasons import ENDS_RUN, FailReason
@@ -111,11 +112,3 @@ class Pictures:
         if self._source.is_stand_in(answer.url):
             raise FetchError(FailReason.NOT_FOUND, "a notice that the picture is gone")
         return as_picture(answer.body, answer.headers.get("Content-Type", ""))
-
-
-def first_error(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first error itself, of however many tasks."""
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

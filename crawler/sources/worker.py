@@ -5,21 +5,19 @@ A record and its picture are fetched under one lease, because the pictures' URLs
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from contextlib import closing, suppress
-from functools import partial
-from typing import TypeVar
 
 from crawler.commits import GroupCommits
-from crawler.frontier import Frontier, Item, NewTask, Task, TaskState, payload_text
+from crawler.frontier import Item, NewTask, Task, TaskState, payload_text
+from crawler.leases import IDLE_SECONDS, Leases, first_error
 from crawler.ledger import Failure, keys_elsewhere
 from crawler.reasons import ENDS_RUN, FailReason
 from crawler.sources.area import square_km
 from crawler.sources.ask import Asker
 from crawler.sources.job import SourceJob
 from crawler.sources.photo import Photo
-from crawler.sources.pictures import Pictures, first_error
+from crawler.sources.pictures import Pictures
 from crawler.sources.source import Expansion
 from crawler.spool import Spool, open_spool
 from crawler.stats import WorkerState, WorkerStats
@@ -27,16 +25,11 @@ from crawler.web.client import PoliteClient
 from crawler.web.errors import FetchError
 from shards.keys import make_key, order_hash
 
-LEASE_SECONDS = 300.0
-RENEW_SECONDS = 60.0
-IDLE_SECONDS = 1.0
-"""Until the frontier is asked again while other workers have the last tasks."""
 RETRY_SECONDS = 5.0
 """Before the second attempt of a task; twice as long before each further one."""
 TASKS_AT_ONCE = 4
 PASS_MARK = "~"  # noqa: S105 - no password
 """Between the pass and the name in the id of a task that looks once more."""
-Result = TypeVar("Result")
 
 
 class SourceWorker:
@@ -45,13 +38,10 @@ class SourceWorker:
     def __init__(self, job: SourceJob) -> None:
         self.job = job
         self._stats = WorkerStats(job.writer)
-        self._thread = ThreadPoolExecutor(1, "frontier")
         self._running: dict[str, asyncio.Task[None]] = {}
         """What works on each leased task."""
-        self._lost: set[str] = set()
-        """Tasks whose lease another worker has now."""
         self._stopping = asyncio.Event()
-        self._frontier: Frontier
+        self._leases: Leases
         self._commits: GroupCommits
         self._web: PoliteClient | None = None
         self._ask: Asker
@@ -62,11 +52,10 @@ class SourceWorker:
         job = self.job
         with (
             open_spool(job.directory, job.writer, segment_bytes=job.segment_bytes) as spool,
-            closing(job.queue.frontier()) as self._frontier,
+            closing(job.queue.frontier()) as frontier,
             closing(job.queue.budgets()) as budgets,
-            self._thread,
+            Leases(frontier, job.writer) as self._leases,
         ):
-            self._frontier.release_owner(job.writer)
             client = PoliteClient(user_agent=job.user_agent, budgets=budgets, rules=job.rules)
             try:
                 async with GroupCommits(spool) as self._commits, client as self._web:
@@ -92,7 +81,7 @@ class SourceWorker:
 
     async def _work(self) -> None:
         async with asyncio.TaskGroup() as group:
-            renewing = group.create_task(self._renew())
+            renewing = group.create_task(self._leases.keep(self._running))
             lanes = [group.create_task(self._lane()) for _ in range(TASKS_AT_ONCE)]
             await asyncio.wait(lanes)
             renewing.cancel()
@@ -100,12 +89,10 @@ class SourceWorker:
     async def _lane(self) -> None:
         """One task after the other."""
         while not self._stopping.is_set():
-            task = await self._at_frontier(
-                lambda: self._frontier.lease(self.job.writer, LEASE_SECONDS)
-            )
+            task = await self._leases.lease()
             if task is not None:
                 await self._run_leased(task)
-            elif await self._at_frontier(self._frontier.unfinished):
+            elif await self._leases.ask(lambda frontier: frontier.unfinished()):
                 await self._pause()
             else:
                 return
@@ -129,27 +116,13 @@ class SourceWorker:
             del self._running[task.id]
         if not work.cancelled():
             work.result()
-        elif task.id in self._lost:
-            self._lost.discard(task.id)
         else:
-            await self._at_frontier(partial(self._frontier.release, task.id, self.job.writer))
-
-    async def _renew(self) -> None:
-        """Keeps the leases; work on a task that was given to another worker ends."""
-        while True:
-            await asyncio.sleep(RENEW_SECONDS)
-            for task_id in list(self._running):
-                kept = await self._at_frontier(
-                    partial(self._frontier.renew, task_id, self.job.writer, LEASE_SECONDS)
-                )
-                if not kept and task_id in self._running:
-                    self._lost.add(task_id)
-                    self._running[task_id].cancel()
+            await self._leases.release(task.id)
 
     async def _do(self, task: Task) -> None:
         limit = self.job.query.limit
         try:
-            if limit and await self._at_frontier(self._frontier.admitted) >= limit:
+            if limit and await self._leases.ask(lambda frontier: frontier.admitted()) >= limit:
                 expansion = Expansion()
             else:
                 expansion = await self._expand(task)
@@ -159,7 +132,7 @@ class SourceWorker:
             return
         remark = remark_of(expansion)
         children = in_same_pass(task.id, expansion.children)
-        await self._at_frontier(partial(self._frontier.done, task.id, remark, children))
+        await self._leases.ask(lambda frontier: frontier.done(task.id, remark, children))
         self._stats.tasks += 1
 
     async def _expand(self, task: Task) -> Expansion:
@@ -186,14 +159,14 @@ class SourceWorker:
         state: TaskState | None = TaskState.FAILED
         if error.reason.transient and error.reason not in ENDS_RUN:
             delay = error.retry_after or RETRY_SECONDS * 2 ** (task.attempts - 1)
-            state = await self._at_frontier(
-                partial(
-                    self._frontier.put_back, task.id, owner, error.reason, error.detail, delay=delay
+            state = await self._leases.ask(
+                lambda frontier: frontier.put_back(
+                    task.id, owner, error.reason, error.detail, delay=delay
                 )
             )
         else:
-            await self._at_frontier(
-                partial(self._frontier.failed, task.id, owner, error.reason, error.detail)
+            await self._leases.ask(
+                lambda frontier: frontier.failed(task.id, owner, error.reason, error.detail)
             )
         if state is TaskState.FAILED:
             self._stats.failed[str(error.reason)] += 1
@@ -205,7 +178,7 @@ class SourceWorker:
         failed = await self._pictures.capture(wanted, task.id)
         query = self.job.query
         if failed and (query.limit or query.max_per_km2):  # others may take their places
-            await self._at_frontier(partial(self._frontier.disown, failed, task.id))
+            await self._leases.ask(lambda frontier: frontier.disown(failed, task.id))
 
     async def _allowed(self, task: Task, photos: Sequence[Photo]) -> list[Photo]:
         """Those that the deny-list does not name; the others are settled."""
@@ -230,18 +203,13 @@ class SourceWorker:
             Item(key, square_km(*by_key[key].position) if query.max_per_km2 else "")
             for key in sorted(by_key, key=lambda key: (order_hash(0, key), key))
         ]
-        own = await self._at_frontier(
-            lambda: self._frontier.admit(
+        own = await self._leases.ask(
+            lambda frontier: frontier.admit(
                 items, task.id, per_bucket=query.max_per_km2, total=query.limit
             )
         )
         settled = await self._commits.ask(lambda spool: _settled(spool, task.id, own))
         return [by_key[key] for key in sorted(own - settled)]
-
-    async def _at_frontier(self, question: Callable[[], Result]) -> Result:
-        """What the frontier answers, in a thread: it may be busy, or at another node."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, question)
 
 
 def in_pass(name: str, tasks: Sequence[NewTask]) -> list[NewTask]:

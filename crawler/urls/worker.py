@@ -3,17 +3,15 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 from crawler.commits import GroupCommits
 from crawler.download import as_picture
-from crawler.frontier import Frontier, Item, Task
+from crawler.frontier import Item, Task
+from crawler.leases import IDLE_SECONDS, Leases, first_error
 from crawler.ledger import Failure, keys_elsewhere
 from crawler.probe import Probe
 from crawler.queue import Queue
@@ -28,15 +26,10 @@ from crawler.web.identity import is_loopback
 from shards.denylist import DenyList
 from shards.errors import UsageError
 
-LEASE_SECONDS = 300.0
-RENEW_SECONDS = 60.0
-IDLE_SECONDS = 1.0
-"""Until the frontier is asked again while other workers have the last tasks."""
 HANDS = 4
 """Pictures under way or waiting for their commit, for each connection: bounds the memory."""
 PROBED = 100
 """Every so many pictures one is decoded, to see whether it is blank."""
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,18 +67,15 @@ class UrlWorker:
         self._rows = TaskRows(job.directory)
         self._enough = HANDS * job.rules.connections
         self._in_hand = asyncio.Semaphore(self._enough)
-        self._thread = ThreadPoolExecutor(1, "frontier")
         self._changed = asyncio.Event()
         self._left: dict[str, int] = {}
         """Rows of each leased task that are neither captured nor failed yet."""
         self._running: dict[str, asyncio.Task[None]] = {}
         """What works on each leased task."""
-        self._lost: set[str] = set()
-        """Tasks whose lease another worker has now."""
         self._dry_until = 0.0
         """Until then no other task is asked for while there is work."""
         self._stopping = False
-        self._frontier: Frontier
+        self._leases: Leases
         self._commits: GroupCommits
         self._web: PoliteClient | None = None
 
@@ -94,17 +84,16 @@ class UrlWorker:
         job = self.job
         with (
             open_spool(job.directory, job.writer, segment_bytes=job.segment_bytes) as spool,
-            closing(job.queue.frontier()) as self._frontier,
+            closing(job.queue.frontier()) as frontier,
             closing(job.queue.budgets()) as budgets,
-            self._thread,
+            Leases(frontier, job.writer) as self._leases,
         ):
-            self._frontier.release_owner(job.writer)
             client = PoliteClient(user_agent=job.user_agent, budgets=budgets, rules=job.rules)
             try:
                 async with GroupCommits(spool) as self._commits, client as self._web:
                     await self._work()
             except BaseExceptionGroup as errors:
-                raise _first(errors) from None
+                raise first_error(errors) from None
             finally:
                 self._stats.state = WorkerState.STOPPED
 
@@ -121,14 +110,14 @@ class UrlWorker:
 
     async def _work(self) -> None:
         async with asyncio.TaskGroup() as group:
-            renewing = group.create_task(self._renew())
+            renewing = group.create_task(self._leases.keep(self._running))
             while not self._stopping:
                 self._changed.clear()
                 task = await self._lease() if self._may_lease() else None
                 if task is not None:
                     self._stats.state = WorkerState.WORKING
                     await self._begin(task, group)
-                elif not self._running and not await self._ask(self._frontier.unfinished):
+                elif not self._running and not await self._unfinished():
                     break
                 else:
                     await self._wait()
@@ -143,10 +132,13 @@ class UrlWorker:
         return not is_busy and not (is_dry and self._running)
 
     async def _lease(self) -> Task | None:
-        task = await self._ask(lambda: self._frontier.lease(self.job.writer, LEASE_SECONDS))
+        task = await self._leases.lease()
         if task is None:
             self._dry_until = time.monotonic() + IDLE_SECONDS
         return task
+
+    async def _unfinished(self) -> int:
+        return await self._leases.ask(lambda frontier: frontier.unfinished())
 
     async def _wait(self) -> None:
         """Until a row is settled; a moment when other workers have the last tasks."""
@@ -155,25 +147,13 @@ class UrlWorker:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._changed.wait(), IDLE_SECONDS)
 
-    async def _renew(self) -> None:
-        """Keeps the leases; work on a task that was given to another worker ends."""
-        while True:
-            await asyncio.sleep(RENEW_SECONDS)
-            for task_id in list(self._running):
-                kept = await self._ask(
-                    partial(self._frontier.renew, task_id, self.job.writer, LEASE_SECONDS)
-                )
-                if not kept and task_id in self._running:
-                    self._lost.add(task_id)
-                    self._running[task_id].cancel()
-
     async def _begin(self, task: Task, group: asyncio.TaskGroup) -> None:
         """Finds out which rows of a task are to be fetched, and starts with them."""
         every = await asyncio.to_thread(self._rows.read, json.loads(task.payload))
         rows, unwanted = self.job.selection.split(every, task.id)
         settled = await self._commits.ask(lambda spool: _settled(spool, task.id))
         items = [Item(row.capture.key) for row in rows if row.capture is not None]
-        own = await self._ask(partial(self._frontier.admit, items, task.id))
+        own = await self._leases.ask(lambda frontier: frontier.admit(items, task.id))
         wanted, failures = sort_out(rows, own, settled, task.id)
         failures += [failure for failure in unwanted if failure.key not in settled]
         wanted, denied = deny(wanted, self.job.denylist, task.id)
@@ -190,16 +170,14 @@ class UrlWorker:
             async with asyncio.TaskGroup() as group:
                 for row in wanted:
                     group.create_task(self._fetch(row, task_id))
-            await self._ask(partial(self._frontier.done, task_id))
+            await self._leases.ask(lambda frontier: frontier.done(task_id))
             finished = True
             self._stats.tasks += 1
         finally:
             del self._running[task_id], self._left[task_id]
             self._changed.set()
-            if task_id in self._lost:
-                self._lost.discard(task_id)
-            elif not finished:
-                await self._ask(partial(self._frontier.release, task_id, self.job.writer))
+            if not finished:
+                await self._leases.release(task_id)
 
     async def _fetch(self, wanted: Wanted, task_id: str) -> None:
         assert self._web is not None
@@ -220,11 +198,6 @@ class UrlWorker:
         self._left[task_id] -= 1
         self._changed.set()
 
-    async def _ask(self, question: Callable[[], Result]) -> Result:
-        """What the frontier answers, in a thread: it may be busy, or at another node."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, question)
-
 
 def refuse_strangers(wanted: Iterable[Wanted]) -> None:
     """Raises UsageError when one of the addresses is not of this machine."""
@@ -240,11 +213,3 @@ def _settled(spool: Spool, task_id: str) -> set[str]:
     """Keys of a task that this writer or another one has captured or recorded as failed."""
     own = spool.ledger.settled_of_task(task_id)
     return own | keys_elsewhere(spool.directory, task_id, spool.path)
-
-
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first error itself, of however many tasks."""
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

@@ -203,7 +203,7 @@ def test_work_on_a_lease_that_another_worker_has_ends(
             await running
 
     done = False
-    monkeypatch.setattr("crawler.urls.worker.RENEW_SECONDS", 0.05)
+    monkeypatch.setattr("crawler.leases.RENEW_SECONDS", 0.05)
     with serve(never) as server:
         write_list(tmp_path / "list.csv", [server.url("/ok/1")])
         job = job_for(tmp_path / "raw", tmp_path / "list.csv")
