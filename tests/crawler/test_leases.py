@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.frontier import NewTask, SqliteFrontier
+from crawler.frontier import NewTask, SqliteFrontier, TaskState
 from crawler.leases import Leases, first_error
 
 
@@ -19,7 +19,7 @@ def frontier(tmp_path: Path) -> SqliteFrontier:
 def test_an_earlier_life_gives_back_what_it_had(frontier: SqliteFrontier) -> None:
     assert frontier.lease("worker", 3600) is not None
     with Leases(frontier, "worker"):
-        assert frontier.counts() == {"pending": 2}
+        assert frontier.counts()[TaskState.PENDING] == 2
 
 
 def test_what_another_worker_has_by_now_is_not_given_back(frontier: SqliteFrontier) -> None:
