@@ -27,6 +27,18 @@ def enrich(
     min_laplacian_variance: float = typer.Option(
         30.0, help="Keep photographs whose variance of the Laplacian is above this."
     ),
+    min_brightness: float | None = typer.Option(
+        None, help="Keep photographs whose mean grey (0 to 255) is above this."
+    ),
+    max_brightness: float | None = typer.Option(
+        None, help="Keep photographs whose mean grey is below this."
+    ),
+    min_contrast: float | None = typer.Option(
+        None, help="Keep photographs whose standard deviation of grey (0 to 127.5) is above this."
+    ),
+    min_entropy: float | None = typer.Option(
+        None, help="Keep photographs whose grey histogram has more bits (0 to 8) than this."
+    ),
     workers: int = typer.Option(0, min=0, help="Parallel tasks; 0 for as many as there are cores."),
     force: bool = typer.Option(False, "--force", help="Do finished segments again."),
     follow: bool = typer.Option(
@@ -49,6 +61,10 @@ def enrich(
         height=height,
         min_rgb_variance=min_rgb_variance,
         min_laplacian_variance=min_laplacian_variance,
+        min_brightness=min_brightness,
+        max_brightness=max_brightness,
+        min_contrast=min_contrast,
+        min_entropy=min_entropy,
     )
     workers = workers or default_workers()
     if follow:

@@ -1,4 +1,4 @@
-"""The source that CONTRIBUTING.md shows is real: it runs, and finds what a capped service has."""
+"""What CONTRIBUTING.md shows is real: its source finds all that there is, its filter filters."""
 
 import asyncio
 import json
@@ -8,25 +8,35 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 
 from crawler.sources.area import Area
 from crawler.sources.source import Query
 from crawler.web.client import Answer
+from enrich import filters
+from enrich.places import Place
+from enrich.quality import score
+from tests.enrich.samples import picture
 
 TEXT = Path(__file__).parents[1].joinpath("CONTRIBUTING.md").read_text(encoding="utf-8")
 CC_BY = "https://creativecommons.org/licenses/by/4.0/"
 
 
+def shown(heading: str, module: ModuleType) -> ModuleType:
+    """Runs the Python that stands under a heading inside `module`."""
+    section = TEXT.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    (code,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    exec(compile(code, "CONTRIBUTING.md", "exec"), module.__dict__)
+    return module
+
+
 @pytest.fixture
 def example(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The shown adapter as a module."""
-    section = TEXT.partition("## Add a source")[2].partition("\n## ")[0]
-    (code,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
     module = ModuleType("example_source")
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    exec(compile(code, "CONTRIBUTING.md", "exec"), module.__dict__)
-    return module
+    return shown("Add a source", module)
 
 
 def test_the_example_finds_everything_behind_its_cap(example: ModuleType) -> None:
@@ -66,7 +76,22 @@ def test_the_example_finds_everything_behind_its_cap(example: ModuleType) -> Non
         assert refused == {"no_licence"}
 
 
-def test_the_files_that_the_section_names_are_there() -> None:
+def test_the_filter_lets_day_pass_and_stops_night(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("example_filters")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    module.__dict__.update(vars(filters), __name__=module.__name__)
+    daylight = shown("Add a filter", module).Daylight(100)
+    pictures = {"day": picture(), "night": (picture() // 8).astype(np.uint8)}
+    words = {
+        name: daylight.reject(filters.Evidence(None, score(pixels), Place()))
+        for name, pixels in pictures.items()
+    }
+    assert words["day"] is None
+    assert words["night"].reason == "low_variance"
+    assert daylight.reject(filters.Evidence(None, None, Place())) is None
+
+
+def test_the_files_that_the_page_names_are_there() -> None:
     root = Path(__file__).parents[1]
-    for name in re.findall(r"`((?:crawler|tests|shards)/[\w/]+(?:\.py|/))`", TEXT):
+    for name in re.findall(r"`((?:crawler|enrich|tests|shards)/[\w/]+(?:\.py|/))`", TEXT):
         assert root.joinpath(name).exists(), name
