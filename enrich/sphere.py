@@ -56,6 +56,19 @@ def distance_to_edges_km(points: Floats, starts: Floats, ends: Floats) -> Floats
     return np.asarray(EARTH_RADIUS_KM * np.where(beside, to_arcs, to_ends))
 
 
+def chord_distances_km(points: Floats, starts: Floats, ends: Floats) -> Floats:
+    """Straight distance in km, through the Earth, from each point to the chord between the ends.
+
+    A cheap stand-in for `distance_to_edges_km` where all is near by: a chord of c km lies at most
+    c^2 / 8R below its arc, and an arc of that length is longer by c^3 / 24R^2.
+    """
+    ways, from_starts = ends - starts, points - starts
+    squares = np.einsum("ij,ij->i", ways, ways)
+    along = np.einsum("ij,ij->i", from_starts, ways) / np.where(squares > 0, squares, 1.0)
+    gaps = from_starts - np.clip(along, 0.0, 1.0)[:, None] * ways
+    return np.asarray(EARTH_RADIUS_KM * np.sqrt(np.einsum("ij,ij->i", gaps, gaps)))
+
+
 def midpoint(geometry: Any) -> tuple[float, float]:
     """The (lat, lon) of a polygon's or multipolygon's centre of mass on the sphere.
 
@@ -74,4 +87,25 @@ def midpoint(geometry: Any) -> tuple[float, float]:
         factors = np.arctan2(sines, cosines) / np.where(sines > 0, sines, 1.0)
         total += np.sum(normals * factors, axis=0) / 2
     lat, lon = to_lat_lon(total[None, :])[0]
+    return float(lat), float(lon)
+
+
+def representative(geometry: Any, centre: tuple[float, float]) -> tuple[float, float]:
+    """A (lat, lon) inside a polygon or multipolygon, to five decimals: `centre` when it is inside.
+
+    Else the centre of the largest circle in the largest part, with longitudes shortened by the
+    cosine of the part's middle latitude.
+    """
+    lat, lon = np.round(centre, 5)
+    if shapely.contains_xy(geometry, lon, lat):
+        return float(lat), float(lon)
+    parts = shapely.get_parts(geometry)
+    _, south, _, north = shapely.bounds(parts).T
+    shortening = np.cos(np.radians((south + north) / 2))
+    largest = int(np.argmax(shapely.area(parts) * shortening))
+    scale = np.array([shortening[largest], 1.0])
+    radius = shapely.maximum_inscribed_circle(
+        shapely.transform(parts[largest], lambda lon_lat: lon_lat * scale)
+    )
+    lon, lat = np.round(shapely.get_coordinates(radius)[0] / scale, 5)
     return float(lat), float(lon)

