@@ -1,5 +1,6 @@
 """What a report says about a dataset, as numbers: bounded queries over the catalogue's views."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,20 +89,22 @@ class Facts:
         ).fetchall()
         return [Cell(*row) for row in rows]
 
-    def histogram(self, column: str, *, log: bool, reach: float | None = None) -> list[Bin]:
+    def histogram(self, column: str, *, log: bool, reach: Sequence[float] = ()) -> list[Bin]:
         """`BINS` bins of equal width, on a logarithmic axis when `log` (values below 1 count as 1).
 
-        The bins reach the value `reach` even when no capture does.
+        The bins reach the values `reach` even when no capture does.
         """
 
         def scaled(text: str) -> str:
             return f"log10(greatest({text}, 1))" if log else text
 
-        value, edge = scaled(column), "NULL" if reach is None else scaled(repr(float(reach)))
+        value = scaled(column)
+        edges_sql = ", ".join(["NULL", *(scaled(repr(float(edge))) for edge in reach)])
         rows = self._connection.execute(
             f"""WITH v AS (SELECT {value} AS v, status FROM captures
                 WHERE isfinite({column})),
-            e AS (SELECT least(min(v), {edge}) AS low, greatest(max(v), {edge}) AS high FROM v)
+            e AS (SELECT least(min(v), {edges_sql}) AS low, greatest(max(v), {edges_sql}) AS high
+                FROM v)
             SELECT low, high,
                 least({BINS - 1}, floor((v - low) / nullif(high - low, 0) * {BINS}))::INTEGER AS b,
                 count(*) FILTER (status = 'kept'), count(*) FILTER (status = 'rejected')

@@ -109,8 +109,8 @@ class Bin:
     rejected: int
 
 
-def histogram(bins: Sequence[Bin], *, threshold: float | None, log: bool) -> str:
-    """Kept and rejected captures by score, stacked, with the threshold that decides."""
+def histogram(bins: Sequence[Bin], *, thresholds: Sequence[float], log: bool) -> str:
+    """Kept and rejected captures by score, stacked, with the thresholds that decide."""
     width, height, floor = 420.0, 170.0, 142.0
     if not bins:
         return ""
@@ -141,15 +141,19 @@ def histogram(bins: Sequence[Bin], *, threshold: float | None, log: bool) -> str
         for value in _ticks(bins[0].low, bins[-1].high, log=log)
     )
     # The outermost edges went through a logarithm and back.
-    if threshold is not None and low - 1e-9 <= scale(threshold) <= high + 1e-9:
-        at = x(threshold)
-        side, shift = ("end", -4) if at > width / 2 else ("start", 4)
-        parts.append(
-            f'<path class="threshold" d="M{at:.1f} 2V{floor}"/>'
-            f'<text class="threshold" x="{at + shift:.1f}" y="11" text-anchor="{side}">'
-            f"{threshold:,.4g}</text>"
-        )
+    seen = (t for t in thresholds if low - 1e-9 <= scale(t) <= high + 1e-9)
+    parts.extend(_mark(threshold, x(threshold), width, floor) for threshold in seen)
     return "".join(parts) + "</svg>"
+
+
+def _mark(threshold: float, at: float, width: float, floor: float) -> str:
+    """A line at a threshold, with its value on the side that has room."""
+    side, shift = ("end", -4) if at > width / 2 else ("start", 4)
+    return (
+        f'<path class="threshold" d="M{at:.1f} 2V{floor}"/>'
+        f'<text class="threshold" x="{at + shift:.1f}" y="11" text-anchor="{side}">'
+        f"{threshold:,.4g}</text>"
+    )
 
 
 def _ticks(low: float, high: float, *, log: bool) -> list[float]:

@@ -19,17 +19,17 @@ def test_histograms_hold_every_score(hand_made: HandMade) -> None:
         assert sum(b.rejected for b in bins) == 2
         assert sum(b.kept for b in bins) == 3
         assert bins[-1].kept == 2  # the largest value falls into the last bin
-    reach = facts.histogram("rgb_variance", log=True, reach=1e5)
+    reach = facts.histogram("rgb_variance", log=True, reach=[1e5])
     assert round(reach[-1].high) == 100_000
     assert sum(b.kept + b.rejected for b in reach) == 5
 
 
 def test_histograms_without_spread(hand_made: HandMade) -> None:
-    assert Facts(connect(hand_made.layout)).histogram("brightness", log=False, reach=3) == []
+    assert Facts(connect(hand_made.layout)).histogram("brightness", log=False, reach=[3]) == []
     hand_made.add_part([row(1, brightness=7.0), row(2, brightness=7.0)])
     facts = Facts(connect(hand_made.layout))
     assert facts.histogram("brightness", log=False) == []
-    assert sum(b.kept for b in facts.histogram("brightness", log=False, reach=3)) == 2
+    assert sum(b.kept for b in facts.histogram("brightness", log=False, reach=[3])) == 2
 
 
 def test_cells_and_pictures_are_bounded(hand_made: HandMade) -> None:
