@@ -17,10 +17,14 @@ def resize(pixels: Pixels, width: int, height: int) -> Pixels:
 def centre_crop(pixels: Pixels, width: int, height: int) -> Pixels:
     """The largest centred part with the aspect width:height, to the nearest pixel, never empty."""
     rows, columns = pixels.shape[:2]
+    left, top, across, down = crop_box(columns, rows, width, height)
+    return pixels[top : top + down, left : left + across]
+
+
+def crop_box(columns: int, rows: int, width: int, height: int) -> tuple[int, int, int, int]:
+    """(left, top, columns, rows) of that part."""
     if columns * height > rows * width:
         keep = max(1, (2 * rows * width + height) // (2 * height))  # rounded, in whole numbers
-        left = (columns - keep) // 2
-        return pixels[:, left : left + keep]
+        return (columns - keep) // 2, 0, keep, rows
     keep = max(1, (2 * columns * height + width) // (2 * width))
-    top = (rows - keep) // 2
-    return pixels[top : top + keep]
+    return 0, (rows - keep) // 2, columns, keep
