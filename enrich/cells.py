@@ -69,7 +69,7 @@ class Cells:
         for start in range(0, len(mixed), _MIXED_PER_STEP):
             at = mixed[start : start + _MIXED_PER_STEP]
             found[at] = self._by_crossings(points[at], cells[at], found[at] + _MIXED)
-        return found
+        return np.asarray(found)
 
     def _by_crossings(self, points: Floats, cells: Ints, regions: Ints) -> Ints:
         """Regions of points in cells with borders; `regions` are those of the reference points."""
@@ -116,7 +116,7 @@ def expand(starts: npt.NDArray[np.integer], ends: npt.NDArray[np.integer]) -> tu
 def _places(points: Floats) -> Ints:
     """(column, row) of the cell of each (lon, lat)."""
     places = np.floor((points - _CORNER) * CELLS_PER_DEGREE).astype(np.int64)
-    return np.minimum(places, (COLUMNS - 1, ROWS - 1))
+    return np.asarray(np.minimum(places, (COLUMNS - 1, ROWS - 1)))
 
 
 def _crossings(

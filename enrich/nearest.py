@@ -55,7 +55,7 @@ class Borders:
         point, low, high = self._stretches(lats, lons, limit_km)
         for step in _batches(point, high - low):
             stretch, entry = expand(low[step], high[step])
-            piece = self._cells.pieces[entry]
+            piece = self._cells.pieces[entry].astype(np.int64)
             near = self._nearest_pieces(vectors, point[step][stretch], piece, limit_km)
             found[near[0]], distances[near[0]] = near[1:]
         return found, distances

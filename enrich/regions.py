@@ -4,13 +4,17 @@ The polygon that contains the point, else the nearest one within a limit, by gre
 A point on a border belongs to the region with the smallest id.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 import shapely
 
+from enrich.borders import DE_FACTO, find_view
 from enrich.cells import OUTSIDE, UNDECIDED, Cells
 from enrich.nearest import Borders
 from enrich.region_file import Regions, read_regions
@@ -23,16 +27,28 @@ NEAREST_LIMIT_KM = 25.0
 and a margin for the generalised coastline. Piers, ferries, bridges and islets are inside it."""
 
 
+def load_region_table(borders: str = DE_FACTO) -> "RegionTable":
+    """The table of all 4,596 regions in a view of `enrich.borders`; read once per process.
+
+    Raises UsageError for a view that does not exist.
+    """
+    return _load(borders)
+
+
 @cache
-def load_region_table() -> "RegionTable":
-    """The table of all 4,596 regions; read once per process."""
-    return RegionTable(read_regions(REGIONS_FILE))
+def _load(borders: str) -> "RegionTable":
+    view = find_view(borders)
+    regions = read_regions(REGIONS_FILE)
+    codes = view.country_codes(regions.ids, regions.country_codes)
+    return RegionTable(replace(regions, country_codes=codes), view.countries)
 
 
 class RegionTable:
     """Regions sorted by id; their positions in that order are the region indices."""
 
-    def __init__(self, regions: Regions) -> None:
+    def __init__(
+        self, regions: Regions, absorbed: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self.ids = regions.ids
         self.names = regions.names
         self.country_codes = regions.country_codes
@@ -41,6 +57,7 @@ class RegionTable:
         self.representatives = regions.representatives
         """(n, 2): lat, lon in degrees of a point inside: the midpoint itself where it is."""
         self._polygons = regions.polygons
+        self._absorbed = absorbed
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -49,6 +66,10 @@ class RegionTable:
     def index(self) -> dict[str, int]:
         """Region index by id."""
         return {region_id: position for position, region_id in enumerate(self.ids)}
+
+    def country(self, code: str) -> str:
+        """The code under which this table has a country: another one where it is no country."""
+        return self._absorbed.get(code, code)
 
     @cached_property
     def geometries(self) -> npt.NDArray[np.object_]:

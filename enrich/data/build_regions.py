@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import shapely
 
 from enrich.region_file import Polygons, Regions, write_regions
@@ -43,12 +44,16 @@ COUNTRY_BY_GEOUNIT = {
     "MTQ": "MQ",
     "MYT": "YT",
     "REU": "RE",
-    "NSV": "SJ",  # Svalbard, filed under Norway; Jan Mayen lies in Nordland's polygon and stays NO
+    "NSV": "SJ",  # Svalbard, filed under Norway
 }
 """Territories with an ISO code of their own that the source files under another country."""
 
 COUNTRY_BY_REGION = {"NLD-5147": "BQ", "NLD-5148": "BQ", "NLD-5149": "BQ"}
 """Saba, Sint Eustatius and Bonaire: no geounit of their own in the source."""
+
+PARTS_ELSEWHERE = {"NOR-75": ("NOR-901", (-9.2, 70.8, -7.9, 71.2))}
+"""Parts of a region, by their box (west, south, east, north), that belong to another one. Jan Mayen
+is drawn as part of Nordland (NO); its ISO code is SJ, so it goes to Svalbard's region."""
 
 EXPECTED_WITHOUT_CODE = {
     "ALD": "AX",
@@ -82,10 +87,12 @@ def build(source: Path, regions_file: Path, outlines_file: Path) -> Regions:
         raise UsageError(f"{source}: not the admin-1 GeoJSON ({error})") from None
     features.sort(key=lambda feature: feature["properties"]["adm1_code"])
     properties = [feature["properties"] for feature in features]
+    ids = [row["adm1_code"] for row in properties]
     geometries = np.array([_geometry(feature) for feature in features])
+    _move_parts(ids, geometries)
     midpoints = [midpoint(geometry) for geometry in geometries]
     regions = Regions(
-        ids=[row["adm1_code"] for row in properties],
+        ids=ids,
         names=[row.get("name") or row["admin"] for row in properties],
         country_codes=[country_code(row) for row in properties],
         midpoints=np.round(midpoints, 6),
@@ -118,6 +125,21 @@ def _geometry(feature: dict[str, Any]) -> Any:
     geometry = shapely.make_valid(shapely.geometry.shape(feature["geometry"]))
     polygons = [part for part in shapely.get_parts(geometry) if part.geom_type == "Polygon"]
     return shapely.set_precision(shapely.multipolygons(polygons), 1e-5, mode="pointwise")
+
+
+def _move_parts(ids: list[str], geometries: npt.NDArray[np.object_]) -> None:
+    """Puts the parts of `PARTS_ELSEWHERE` where they belong."""
+    for region_id, (target_id, box) in PARTS_ELSEWHERE.items():
+        if region_id not in ids:
+            continue
+        source, target = ids.index(region_id), ids.index(target_id)
+        parts = shapely.get_parts(geometries[source])
+        moved = shapely.covers(shapely.box(*box), parts)
+        if not moved.any():
+            raise UsageError(f"{region_id}: no part of it lies in {box}")
+        geometries[source] = shapely.multipolygons(parts[~moved])
+        joined = [*shapely.get_parts(geometries[target]), *parts[moved]]
+        geometries[target] = shapely.multipolygons(joined)
 
 
 def outlines(regions: Regions) -> str:
