@@ -41,6 +41,9 @@ def enrich(
     ),
     workers: int = typer.Option(0, min=0, help="Parallel tasks; 0 for as many as there are cores."),
     force: bool = typer.Option(False, "--force", help="Do finished segments again."),
+    refilter: bool = typer.Option(
+        False, "--refilter", help="Apply other thresholds to finished segments by their scores."
+    ),
     follow: bool = typer.Option(
         False, "--follow", help="Go on while a crawl runs, until Ctrl-C or --idle."
     ),
@@ -68,12 +71,12 @@ def enrich(
     )
     workers = workers or default_workers()
     if follow:
-        if force:
-            raise UsageError("--force and --follow: enrich once with --force, then follow")
+        if force or refilter:
+            raise UsageError("--follow with --force or --refilter: enrich once, then follow")
         idle_seconds = idle or float("inf")
         summary = follow_dataset(layout, options, workers=workers, idle_seconds=idle_seconds)
     else:
-        summary = enrich_dataset(layout, options, workers=workers, force=force)
+        summary = enrich_dataset(layout, options, workers=workers, force=force, refilter=refilter)
     print_summary(f"enrich {dataset}", summary.to_json(), as_json=as_json)
     if failed := len(summary.failures):
         total = failed + summary.segments_done + summary.segments_skipped

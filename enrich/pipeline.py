@@ -4,18 +4,18 @@ Pure: knows nothing of Ray or the command line. Holds one photograph's pixels at
 segment and options give the same bytes. The rows' file is written last, so it marks a whole part.
 """
 
-from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import cv2
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from enrich.decode import Decoded, Pixels, decode, oversized
 from enrich.filters import Evidence, Filter, default_filters, first_rejection
 from enrich.options import EnrichOptions
+from enrich.part import PartSummary, summarise_part, write_rows
 from enrich.places import Place, locate_captures
 from enrich.quality import score
 from enrich.regions import load_region_table
@@ -29,28 +29,17 @@ from enrich.rows import (
     place_columns,
     rejected_columns,
 )
-from shards.atomic import atomic_file, atomic_path
+from shards.atomic import atomic_file
 from shards.capture import Capture
-from shards.errors import WorkError
 from shards.keys import is_key
 from shards.layout import DatasetLayout
-from shards.schema import METADATA_SCHEMA, Reason, Status
+from shards.schema import Reason
 from shards.segment import RawSample, read_segment
 from shards.tar import END_OF_ARCHIVE, write_member
 
 
 @dataclass(frozen=True, slots=True)
-class PartSummary:
-    """What became of a segment's captures: `captures` = `kept` + the sum of `rejected`."""
-
-    segment: str
-    captures: int
-    kept: int
-    rejected: dict[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
+class Part:
     """The open files of one part and what all its captures share."""
 
     options: EnrichOptions
@@ -61,6 +50,15 @@ class _Part:
     images_name: str
 
 
+@dataclass(frozen=True, slots=True)
+class Located:
+    """One capture of a segment, before its image is looked at."""
+
+    sample: RawSample
+    capture: Capture
+    place: Place
+
+
 def enrich_segment(layout: DatasetLayout, segment: Path, options: EnrichOptions) -> PartSummary:
     """Writes the part of one sealed raw segment, unless it is there already.
 
@@ -68,32 +66,27 @@ def enrich_segment(layout: DatasetLayout, segment: Path, options: EnrichOptions)
     """
     rows_path = layout.part_rows(segment)
     if not rows_path.exists():
-        rows = _write_images(layout, segment, options)
-        table = pa.Table.from_pylist(rows, schema=METADATA_SCHEMA)
-        with atomic_path(rows_path) as temporary:
-            pq.write_table(table, temporary, compression="zstd")
+        located = locate_segment(segment, options)
+        with open_part(layout, segment, options) as part:
+            rows = [row for one in located for row in enrich_capture(part, one)]
+        write_rows(rows_path, rows, options)
     return summarise_part(layout, segment)
 
 
-def summarise_part(layout: DatasetLayout, segment: Path) -> PartSummary:
-    """Counts the rows of a finished part. Raises WorkError when they do not add up."""
-    table = pq.read_table(layout.part_rows(segment), columns=["status", "reason"])
-    kept = Counter(table["status"].to_pylist())[Status.KEPT]
-    reasons = Counter(reason for reason in table["reason"].to_pylist() if reason is not None)
-    if table.num_rows != kept + reasons.total():
-        raise WorkError(f"{layout.part_rows(segment)}: rows do not add up; delete it, enrich again")
-    rejected = dict(sorted(reasons.items()))
-    return PartSummary(layout.relative(segment), table.num_rows, kept, rejected)
-
-
-def _write_images(layout: DatasetLayout, segment: Path, options: EnrichOptions) -> list[Row]:
-    """Writes the kept images of a segment; one row per capture, in the segment's order."""
+def locate_segment(segment: Path, options: EnrichOptions) -> list[Located]:
+    """The captures of a segment in its order. Raises WorkError when it is not a whole tar."""
     samples = list(read_segment(segment))
     captures = [_record(sample, segment.parent.name) for sample in samples]
     places = locate_captures(captures, load_region_table(), options.limit_km)
+    return [Located(*one) for one in zip(samples, captures, places, strict=True)]
+
+
+@contextmanager
+def open_part(layout: DatasetLayout, segment: Path, options: EnrichOptions) -> Iterator[Part]:
+    """Opens a segment and its part's images, which appear, complete, at the end."""
     tar = layout.part_tar(segment)
     with open(segment, "rb") as raw, atomic_file(tar) as images:
-        part = _Part(
+        yield Part(
             options=options,
             filters=default_filters(options),
             raw=raw,
@@ -101,29 +94,27 @@ def _write_images(layout: DatasetLayout, segment: Path, options: EnrichOptions) 
             images=images,
             images_name=layout.relative(tar),
         )
-        rows = [_enrich(part, *one) for one in zip(samples, captures, places, strict=True)]
         images.write(END_OF_ARCHIVE)
-    return rows
 
 
-def _enrich(part: _Part, sample: RawSample, capture: Capture, place: Place) -> Row:
-    """One row; the image goes into the part when the capture is kept."""
-    data, decoded = _photograph(part, sample)
+def enrich_capture(part: Part, one: Located) -> list[Row]:
+    """Its rows; the images of those that are kept go into the part."""
+    data, decoded = _photograph(part, one.sample)
     pixels = scores = None
     if decoded.pixels is not None:
         pixels = resize(decoded.pixels, part.options.width, part.options.height)
         scores = score(pixels)
-    row = capture_columns(sample, capture, part.raw_name)
-    row |= place_columns(place) | image_columns(data, decoded.header, scores)
-    damage = _damage(sample) or decoded.rejection
-    rejection = first_rejection(part.filters, Evidence(damage, scores, place))
+    row = capture_columns(one.sample, one.capture, part.raw_name)
+    row |= place_columns(one.place) | image_columns(data, decoded.header, scores)
+    damage = _damage(one.sample) or decoded.rejection
+    rejection = first_rejection(part.filters, Evidence(damage, scores, one.place))
     if rejection is not None:
-        return row | rejected_columns(rejection)
+        return [row | rejected_columns(rejection)]
     assert pixels is not None  # without pixels there is a `damage`
-    return row | _store(part, sample.key, pixels)
+    return [row | _store(part, one.sample.key, pixels)]
 
 
-def _photograph(part: _Part, sample: RawSample) -> tuple[bytes, Decoded]:
+def _photograph(part: Part, sample: RawSample) -> tuple[bytes, Decoded]:
     """The captured bytes, read only when there are not too many, and what they decode to."""
     if problem := oversized(sample.image_size):
         return b"", Decoded(None, None, problem)
@@ -132,7 +123,7 @@ def _photograph(part: _Part, sample: RawSample) -> tuple[bytes, Decoded]:
     return data, decode(data, part.options.width, part.options.height)
 
 
-def _store(part: _Part, key: str, pixels: Pixels) -> Row:
+def _store(part: Part, key: str, pixels: Pixels) -> Row:
     quality = [cv2.IMWRITE_JPEG_QUALITY, part.options.jpeg_quality]
     _, encoded = cv2.imencode(".jpg", pixels, quality)
     data = encoded.tobytes()

@@ -17,6 +17,10 @@ from shards.segment import RawSample
 
 Row = dict[str, Any]
 _EMPTY: Row = dict.fromkeys(METADATA_SCHEMA.names)
+NOT_STORED: Row = dict.fromkeys(
+    ("width", "height", "tar", "tar_offset", "tar_size", "original_offset", "original_size")
+)
+"""The columns of a stored image, for a row without one."""
 _COPIED = (
     "source",
     "source_id",

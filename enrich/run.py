@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from enrich.duplicates import count_captures, find_duplicates
-from enrich.options import EnrichOptions
-from enrich.pipeline import PartSummary, enrich_segment
+from enrich.options import THRESHOLDS, EnrichOptions
+from enrich.part import PartSummary, is_current
+from enrich.pipeline import enrich_segment
+from enrich.refilter import refilter_segment
 from enrich.tombstones import find_tombstones
 from shards.atomic import remove_temporaries, write_json
 from shards.console import print_line, progress
@@ -58,22 +60,24 @@ def enrich_dataset(
     *,
     workers: int,
     force: bool = False,
+    refilter: bool = False,
     say: Callable[[str], None] = print_line,
 ) -> EnrichSummary:
     """Writes every missing part and the duplicates. A damaged segment is a line in `failures`.
 
-    `say` is told the options once they are accepted.
+    `say` is told the options once they are accepted. With `refilter` parts that were made with
+    other thresholds are brought to these; that goes on, too, when it was interrupted.
 
     Raises UsageError when there is nothing to enrich, or when parts with other options exist and
-    `force` does not say to do them again.
+    neither `force` says to do them again nor `refilter` is enough.
     """
     segments = _segments(layout)
-    _settle_options(layout, options, force)
+    _settle_options(layout, options, force=force, refilter=refilter)
     settings = ", ".join(f"{name}={value}" for name, value in options.to_json().items())
     say(f"enrich {layout.root}: {settings}")
     for directory in (layout.catalog, *layout.enriched.glob("*/")):
         remove_temporaries(directory)
-    missing = [segment for segment in segments if not layout.part_rows(segment).exists()]
+    missing = [one for one in segments if not is_current(layout.part_rows(one), options)]
     started = time.perf_counter()
     done, failures = _enrich_all(layout, missing, options, workers)
     seconds = time.perf_counter() - started
@@ -101,7 +105,9 @@ def _segments(layout: DatasetLayout) -> list[Path]:
     raise UsageError(f"{layout.raw}: no segments; crawl or import into {layout.root} first")
 
 
-def _settle_options(layout: DatasetLayout, options: EnrichOptions, force: bool) -> None:
+def _settle_options(
+    layout: DatasetLayout, options: EnrichOptions, *, force: bool, refilter: bool
+) -> None:
     """Parts of one dataset share one set of options, stored beside them."""
     path = layout.enriched / OPTIONS_FILE
     wanted = options.to_json()
@@ -111,14 +117,19 @@ def _settle_options(layout: DatasetLayout, options: EnrichOptions, force: bool) 
     if stored is not None:
         names = sorted({*stored, *wanted})
         changed = [name for name in names if stored.get(name) != wanted.get(name)]
-        was = ", ".join(f"{name}={stored.get(name)}" for name in changed)
-        raise UsageError(
-            f"{layout.enriched} was made with {was}; use the same options,"
-            " or --force to enrich everything again"
-        )
+        can_refilter = set(changed) <= set(THRESHOLDS)
+        if not (refilter and can_refilter):
+            was = ", ".join(f"{name}={stored.get(name)}" for name in changed)
+            cheaper = " --refilter to decide again by the stored scores," if can_refilter else ""
+            raise UsageError(
+                f"{layout.enriched} was made with {was}; use the same options,{cheaper}"
+                " or --force to enrich everything again"
+            )
     # The catalogue describes the parts, so it goes first.
-    for old in (layout.duplicates, *layout.parts()):
-        old.unlink(missing_ok=True)
+    layout.duplicates.unlink(missing_ok=True)
+    if stored is None:
+        for old in layout.parts():
+            old.unlink()
     write_json(path, wanted)
 
 
@@ -142,8 +153,10 @@ def _enrich_all(
         import cv2
 
         cv2.setNumThreads(1)
+        # A part that is there was decided by other thresholds.
+        make = refilter_segment if layout.part_rows(segment).exists() else enrich_segment
         try:
-            return enrich_segment(layout, segment, options)
+            return make(layout, segment, options)
         except WorkError as error:
             return str(error)
 

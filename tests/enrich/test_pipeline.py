@@ -12,7 +12,8 @@ import pytest
 
 from enrich import decode, pipeline
 from enrich.options import EnrichOptions
-from enrich.pipeline import PartSummary, enrich_segment
+from enrich.part import PartSummary
+from enrich.pipeline import enrich_segment
 from shards.capture import Capture
 from shards.layout import DatasetLayout
 from shards.schema import METADATA_SCHEMA

@@ -1,0 +1,60 @@
+"""The rows' file of one part: written last, so it marks a whole part; it knows its thresholds."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from enrich.options import EnrichOptions
+from enrich.rows import Row
+from shards.atomic import atomic_path
+from shards.errors import WorkError
+from shards.layout import DatasetLayout
+from shards.schema import METADATA_SCHEMA, Status
+
+_THRESHOLDS = b"lostfound:thresholds"
+
+
+@dataclass(frozen=True, slots=True)
+class PartSummary:
+    """What became of a segment's captures: `captures` = `kept` + the sum of `rejected`."""
+
+    segment: str
+    captures: int
+    kept: int
+    rejected: dict[str, int]
+
+
+def write_rows(path: Path, rows: Sequence[Row], options: EnrichOptions) -> None:
+    """Writes the rows of a part, and the thresholds by which they were decided."""
+    schema = METADATA_SCHEMA.with_metadata({_THRESHOLDS: _thresholds(options)})
+    table = pa.Table.from_pylist(rows, schema=schema)
+    with atomic_path(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def is_current(path: Path, options: EnrichOptions) -> bool:
+    """Whether there is a part that was decided by the thresholds of `options`."""
+    if not path.exists():
+        return False
+    return (pq.read_metadata(path).metadata or {}).get(_THRESHOLDS) == _thresholds(options)
+
+
+def summarise_part(layout: DatasetLayout, segment: Path) -> PartSummary:
+    """Counts the rows of a finished part. Raises WorkError when they do not add up."""
+    table = pq.read_table(layout.part_rows(segment), columns=["status", "reason"])
+    kept = Counter(table["status"].to_pylist())[Status.KEPT]
+    reasons = Counter(reason for reason in table["reason"].to_pylist() if reason is not None)
+    if table.num_rows != kept + reasons.total():
+        raise WorkError(f"{layout.part_rows(segment)}: rows do not add up; delete it, enrich again")
+    rejected = dict(sorted(reasons.items()))
+    return PartSummary(layout.relative(segment), table.num_rows, kept, rejected)
+
+
+def _thresholds(options: EnrichOptions) -> bytes:
+    numbers = {name: float(number) for name, number in options.thresholds().items()}
+    return json.dumps(numbers, sort_keys=True).encode()
