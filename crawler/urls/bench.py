@@ -258,7 +258,7 @@ def _jobs(layout: DatasetLayout, table: Path) -> Sequence[UrlJob]:
 
 def write_photographs(folder: Path, count: int) -> None:
     """`0.jpg` and so on: synthetic ones that compress about as well as a street scene."""
-    from enrich.bench import photograph
+    from enrich.bench_photographs import photograph
 
     folder.mkdir()
     for number in range(count):
