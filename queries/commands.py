@@ -19,6 +19,7 @@ def register(app: typer.Typer) -> None:
     app.command("quotas")(quotas)
     app.command("select")(select)
     app.command("report")(report)
+    app.command("calibrate")(calibrate)
 
 
 def query(
@@ -153,3 +154,29 @@ def report(
 
     summary = write_report(DatasetLayout.existing(dataset), name)
     print_summary(f"Report {name}", summary, as_json=as_json)
+
+
+def calibrate(
+    dataset: Path | None = typer.Argument(None, help="The dataset directory."),
+    photos: Path | None = typer.Option(
+        None, help="Spoil the photographs of this folder instead of the dataset's own."
+    ),
+    spoil: int = typer.Option(200, min=0, help="How many photographs are spoiled; 0 for none."),
+    out: Path | None = typer.Option(
+        None, help="Folder for the page; default DATASET/reports/calibration."
+    ),
+    as_json: bool = typer.Option(False, "--json", help="The summary as JSON on stdout."),
+) -> None:
+    """Shows where the thresholds of `enrich` stand, and how well each score sees what it should.
+
+    Writes one HTML file with each score's histogram, pictures on both sides of each threshold, and
+    the AUC of each score between photographs and blurred, darkened and flat versions of them.
+    """
+    from queries import calibration
+
+    layout = None if dataset is None else DatasetLayout.existing(dataset)
+    summary = calibration.calibrate(layout, photos, spoil=spoil, out=out)
+    if as_json:
+        print_summary("Calibration", summary, as_json=True)
+        return
+    print_summary("Calibration", calibration.shown(summary), as_json=False)

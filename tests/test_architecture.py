@@ -11,7 +11,7 @@ MAY_IMPORT = {
     "shards": set[str](),
     "crawler": {"shards", "enrich"},
     "enrich": {"shards"},
-    "queries": {"shards"},
+    "queries": {"shards", "enrich"},
     "training": {"shards", "enrich"},
 }
 

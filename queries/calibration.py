@@ -1,0 +1,220 @@
+"""One HTML file to choose thresholds by.
+
+It shows where each score puts the captures, which pictures stand on both sides of each threshold,
+and how well each score tells photographs from spoiled ones.
+
+Like the report it holds all that it shows and runs no script. The same data give the same bytes.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import cv2
+import duckdb
+
+from enrich.decode import Pixels
+from enrich.degrade import degradations
+from enrich.options import EnrichOptions
+from enrich.quality import score as score_pixels
+from enrich.separation import Separation, measure
+from queries.catalogue import connect
+from queries.facts import Facts
+from queries.pages import environment
+from queries.photographs import folder_photographs, stored_photographs
+from queries.scores import SCORES, Score, score_charts, stored_thresholds
+from queries.thumbnails import stored_thumbnail, thumbnail
+from shards.atomic import write_text
+from shards.errors import UsageError
+from shards.keys import order_hash_sql
+from shards.layout import DatasetLayout
+
+PICTURES = 6
+"""On each side of a threshold."""
+THUMBNAIL_WIDTH = 240
+_SAME_SCORE = 20
+"""How many copies of one picture may stand at a threshold before they hide others."""
+
+
+def calibrate(
+    layout: DatasetLayout | None, photos: Path | None, *, spoil: int, out: Path | None
+) -> dict[str, Any]:
+    """Measures what there is and, with a place for it, writes the page `index.html`.
+
+    The scores' charts are of the dataset `layout`. Up to `spoil` photographs are spoiled: those of
+    the folder `photos`, else kept ones of the dataset. Raises UsageError without either.
+    """
+    charts: list[dict[str, Any]] = []
+    thresholds = EnrichOptions().thresholds()
+    photographs: Iterable[Pixels] = []
+    if layout is not None:
+        connection = connect(layout)
+        thresholds = stored_thresholds(layout)
+        charts = _charts(layout.root, connection, thresholds)
+        photographs = stored_photographs(layout.root, connection, spoil)
+        out = out or layout.report("calibration")
+    if photos is not None:
+        size = EnrichOptions()
+        photographs = folder_photographs(photos, size.width, size.height, spoil)
+    elif layout is None:
+        raise UsageError("nothing to calibrate by; give a DATASET, or --photos FOLDER, or both")
+    example, photographs = _first(photographs)
+    count, separations = measure(photographs, thresholds)
+    summary = {
+        "scores": {chart["score"].column: chart["counts"] for chart in charts},
+        "photographs": count,
+        "separation": [_record(one) for one in separations],
+    }
+    if out is None:
+        return summary
+    subject = photos if layout is None else layout.root
+    assert subject is not None  # one of both was given
+    html = (
+        environment()
+        .get_template("calibration.html.j2")
+        .render(
+            subject=subject.resolve().name,
+            charts=charts,
+            pictured=PICTURES,
+            photographs=count,
+            own=photos is None,
+            scores=SCORES,
+            separations=_by_way(separations),
+            expected=[one for one in separations if one.expected],
+            titles={one.column: one.title for one in SCORES},
+            example=_spoiled(example),
+        )
+    )
+    page = out / "index.html"
+    write_text(page, html)
+    return summary | {"bytes": page.stat().st_size, "page": str(page)}
+
+
+def shown(summary: dict[str, Any]) -> dict[str, Any]:
+    """The summary for people: of the separations the AUC alone, where the score must see it."""
+    auc: dict[str, dict[str, float]] = {}
+    for one in summary["separation"]:
+        if one["expected"]:
+            way = f"{one['kind']}, {one['unit']} {one['strength']:g}"
+            auc.setdefault(one["score"], {})[way] = one["auc"]
+    return {name: value for name, value in summary.items() if name != "separation"} | {"auc": auc}
+
+
+def _charts(
+    root: Path, connection: duckdb.DuckDBPyConnection, thresholds: dict[str, float]
+) -> list[dict[str, Any]]:
+    charts = score_charts(Facts(connection), thresholds)
+    for chart in charts:
+        score, limits = chart["score"], chart["limits"]
+        chart["counts"] = _counts(connection, score, limits)
+        chart["groups"] = [
+            (heading, [_shown(root, picture) for picture in pictures])
+            for heading, pictures in _groups(connection, score, limits)
+        ]
+    return charts
+
+
+def _counts(
+    connection: duckdb.DuckDBPyConnection, score: Score, limits: list[float]
+) -> dict[str, Any]:
+    """How many captures have the score, and how many stand on each side of each threshold."""
+    sides = "".join(f", count(*) FILTER ({score.column} <= {limit!r})" for limit in limits)
+    [row] = connection.execute(
+        f"SELECT count(*){sides} FROM captures WHERE isfinite({score.column})"  # noqa: S608 - constants, numbers
+    ).fetchall()
+    below = dict(zip((f"{limit:g}" for limit in limits), row[1:], strict=True))
+    return {"captures": row[0], "not_above": below}
+
+
+def _groups(
+    connection: duckdb.DuckDBPyConnection, score: Score, limits: list[float]
+) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """The pictures nearest to each threshold; without one, those at both ends of the scale."""
+    for limit in limits:
+        below = _nearest(connection, f"{score.column} <= {limit!r}", f"{score.column} DESC")
+        yield f"Just below {limit:g}", below[::-1]
+        yield (
+            f"Just above {limit:g}",
+            _nearest(connection, f"{score.column} > {limit!r}", score.column),
+        )
+    if not limits:
+        yield "The lowest", _nearest(connection, "true", score.column)
+        yield "The highest", _nearest(connection, "true", f"{score.column} DESC")[::-1]
+
+
+def _nearest(
+    connection: duckdb.DuckDBPyConnection, condition: str, order: str
+) -> list[dict[str, Any]]:
+    """The first different pictures in that order: as stored where they are, else as captured."""
+    column = order.split()[0]
+    cursor = connection.execute(
+        f"""WITH near AS (
+            SELECT *, {column} AS value, {order_hash_sql(0)} AS position FROM captures
+            WHERE {condition} AND isfinite({column}) AND raw_size > 0
+            ORDER BY {order}, position, raw_segment, raw_offset, view
+            LIMIT {PICTURES * _SAME_SCORE}
+        ), different AS (
+            SELECT * FROM near QUALIFY row_number() OVER (PARTITION BY sha256, view
+                ORDER BY status, position, raw_segment, raw_offset) = 1
+        )
+        SELECT key, value, status, reason, source_url, coalesce(tar, raw_segment) AS file,
+            if(tar IS NULL, raw_offset, tar_offset) AS file_offset,
+            if(tar IS NULL, raw_size, tar_size) AS size
+        FROM different ORDER BY {order}, position, raw_segment, raw_offset, view
+        LIMIT {PICTURES}"""  # noqa: S608 - column names of this stage, numbers
+    )
+    names = [column[0] for column in cursor.description or []]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _shown(root: Path, picture: dict[str, Any]) -> dict[str, Any]:
+    place = (picture["file"], picture["file_offset"], picture["size"])
+    return picture | {"image": stored_thumbnail(root, *place, THUMBNAIL_WIDTH)}
+
+
+def _first(photographs: Iterable[Pixels]) -> tuple[Pixels | None, Iterable[Pixels]]:
+    """The first one, and all of them."""
+    rest = iter(photographs)
+    first = next(rest, None)
+    return first, rest if first is None else chain([first], rest)
+
+
+def _record(one: Separation) -> dict[str, Any]:
+    way = one.degradation
+    return {
+        "kind": way.kind,
+        "unit": way.unit,
+        "strength": way.strength,
+        "score": one.score,
+        "expected": one.expected,
+        "auc": one.auc,
+        "threshold": one.threshold,
+        "kept": one.kept,
+        "rejected": one.rejected,
+        "in_use": one.in_use,
+        "rejected_in_use": one.rejected_in_use,
+    }
+
+
+def _by_way(separations: list[Separation]) -> list[tuple[str, list[Separation]]]:
+    """The separations of each degradation, in the order of the scores."""
+    found: dict[str, dict[str, Separation]] = {}
+    for one in separations:
+        found.setdefault(one.degradation.name, {})[one.score] = one
+    return [(name, [row[score.column] for score in SCORES]) for name, row in found.items()]
+
+
+def _spoiled(pixels: Pixels | None) -> list[dict[str, Any]]:
+    """A photograph as it is and in each of its spoiled versions, with all scores."""
+    if pixels is None:
+        return []
+    versions = [("as it is", pixels), *((way.name, way(pixels)) for way in degradations())]
+    return [
+        {"name": name, "image": _picture(version), "scores": score_pixels(version)}
+        for name, version in versions
+    ]
+
+
+def _picture(pixels: Pixels) -> str | None:
+    return thumbnail(cv2.imencode(".png", pixels)[1].tobytes(), THUMBNAIL_WIDTH)

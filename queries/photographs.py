@@ -1,0 +1,55 @@
+"""Photographs at the working size, from a dataset or a folder: a sample by hash."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+
+from enrich.decode import Pixels, decode, oversized
+from enrich.resize import resize
+from shards.errors import UsageError, WorkError
+from shards.keys import order_hash, order_hash_sql
+from shards.paths import inside
+from shards.read import read_range
+from shards.segment import IMAGE_EXTENSIONS
+
+
+def stored_photographs(
+    root: Path, connection: duckdb.DuckDBPyConnection, limit: int
+) -> Iterator[Pixels]:
+    """Up to `limit` kept pictures as they are stored. Unreadable ones are left out."""
+    rows = connection.execute(
+        f"""SELECT tar, tar_offset, tar_size, width, height FROM samples WHERE tar IS NOT NULL
+        ORDER BY {order_hash_sql(0)}, raw_segment, raw_offset, view LIMIT {int(limit)}"""  # noqa: S608
+    ).fetchall()
+    for tar, offset, size, width, height in rows:
+        path = inside(root, tar)
+        if path is None or oversized(size):
+            continue
+        try:
+            pixels = decode(read_range(path, offset, size), width, height).pixels
+        except WorkError:
+            continue
+        if pixels is not None:
+            yield pixels
+
+
+def folder_photographs(folder: Path, width: int, height: int, limit: int) -> Iterator[Pixels]:
+    """Up to `limit` picture files of a folder and those below it, brought to the working size.
+
+    Raises UsageError for a folder that is not there or has no picture file. Files that `enrich`
+    would reject unseen (damaged, too small, too large) are left out.
+    """
+    files = [
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower().lstrip(".") in IMAGE_EXTENSIONS and path.is_file()
+    ]
+    if not files:
+        raise UsageError(f"{folder}: no picture files; give a folder of photographs")
+    for path in sorted(files, key=lambda p: (order_hash(0, p.name), p))[:limit]:
+        if oversized(path.stat().st_size):
+            continue
+        pixels = decode(path.read_bytes(), width, height).pixels
+        if pixels is not None:
+            yield resize(pixels, width, height)
