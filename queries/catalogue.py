@@ -2,6 +2,7 @@
 
 `captures`    every row of `enriched/`, with the final status, reason and `duplicate_of`
 `samples`     the kept ones
+`clusters`    rows that are duplicates of one another, with the one that stays
 `selections`  the rows of every selection, with the column `selection`
 `shards`      the metadata rows of every built shard set, with the column `shard_set`
 
@@ -20,7 +21,13 @@ from shards.errors import WorkError
 from shards.keys import is_key
 from shards.layout import DatasetLayout
 from shards.paths import duckdb_path
-from shards.schema import DUPLICATES_SCHEMA, METADATA_SCHEMA, SHARD_SCHEMA, TOMBSTONES_SCHEMA
+from shards.schema import (
+    CLUSTERS_SCHEMA,
+    DUPLICATES_SCHEMA,
+    METADATA_SCHEMA,
+    SHARD_SCHEMA,
+    TOMBSTONES_SCHEMA,
+)
 
 SELECTION_SCHEMA = pa.schema(
     [
@@ -32,13 +39,14 @@ SELECTION_SCHEMA = pa.schema(
         ("region_index", pa.int32()),
     ]
 )
-VIEWS = ("captures", "samples", "selections", "shards")
+VIEWS = ("captures", "samples", "clusters", "selections", "shards")
 
 _SQL_TYPES = {
     pa.string(): "VARCHAR",
     pa.float64(): "DOUBLE",
     pa.int32(): "INTEGER",
     pa.int64(): "BIGINT",
+    pa.bool_(): "BOOLEAN",
     pa.timestamp("ms", tz="UTC"): "TIMESTAMP WITH TIME ZONE",
 }
 
@@ -106,7 +114,7 @@ class _View:
 
     @classmethod
     def of(cls, layout: DatasetLayout) -> "list[_View]":
-        return [_captures(layout), _selections(layout), _shards(layout)]
+        return [_captures(layout), _clusters(layout), _selections(layout), _shards(layout)]
 
 
 def _captures(layout: DatasetLayout) -> _View:
@@ -118,7 +126,7 @@ def _captures(layout: DatasetLayout) -> _View:
             "status": "if(coalesce(t.reason, d.reason) IS NULL, p.status, 'rejected') AS status",
             # What one capture alone decided stands; the catalogue adds what the others decide.
             "reason": "coalesce(p.reason, t.reason, d.reason) AS reason",
-            "detail": "coalesce(p.detail, t.detail) AS detail",
+            "detail": "coalesce(p.detail, t.detail, d.detail) AS detail",
         }.get(name, f"p.{name}")
         for name in METADATA_SCHEMA.names
     )
@@ -128,7 +136,7 @@ def _captures(layout: DatasetLayout) -> _View:
         FROM ({_read(METADATA_SCHEMA, parts)}) AS p
         LEFT JOIN (
             SELECT raw_segment, raw_offset, view, min(reason) AS reason,
-                   min(duplicate_of) AS duplicate_of
+                   min(detail) AS detail, min(duplicate_of) AS duplicate_of
             FROM ({_read(DUPLICATES_SCHEMA, duplicates)})
             GROUP BY raw_segment, raw_offset, view
         ) AS d USING (raw_segment, raw_offset, view)
@@ -138,6 +146,11 @@ def _captures(layout: DatasetLayout) -> _View:
             GROUP BY raw_segment, raw_offset, view
         ) AS t USING (raw_segment, raw_offset, view)"""  # noqa: S608 - names and quoted paths only
     return _View("captures", body, parts + duplicates + tombstones)
+
+
+def _clusters(layout: DatasetLayout) -> _View:
+    files = [path for path in [layout.clusters] if path.is_file()]
+    return _View("clusters", _read(CLUSTERS_SCHEMA, files), files)
 
 
 def _selections(layout: DatasetLayout) -> _View:

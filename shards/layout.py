@@ -37,6 +37,11 @@ class DatasetLayout:
         return self.catalog / "duplicates.parquet"
 
     @property
+    def clusters(self) -> Path:
+        """Duplicates with the rows that stay in their place: `enrich.duplicates` writes it."""
+        return self.catalog / "clusters.parquet"
+
+    @property
     def denylist(self) -> Path:
         """What must not be in the dataset: see `shards.denyfile`."""
         return self.root / "denylist.csv"

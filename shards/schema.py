@@ -109,9 +109,30 @@ DUPLICATES_SCHEMA = pa.schema(
         ("view", pa.int32()),
         ("key", pa.string()),
         ("reason", pa.string()),
+        ("level", pa.string()),  # `enrich.duplicates.Level`
+        ("detail", pa.string()),  # what was found; null where things are simply equal
         ("duplicate_of", pa.string()),  # key of the row that stays
     ]
 )
+
+CLUSTERS_SCHEMA = pa.schema(
+    [
+        ("cluster", pa.string()),  # key of the row that stays
+        ("key", pa.string()),
+        ("raw_segment", pa.string()),
+        ("raw_offset", pa.int64()),
+        ("view", pa.int32()),
+        ("survivor", pa.bool_()),  # the one row of its cluster that stays
+        # The others: what they were dropped for, compared with a row that a later level may have
+        # dropped in turn.
+        ("level", pa.string()),
+        ("distance", pa.int32()),  # bits between the hashes, 0 to 64
+        ("agreement", pa.float64()),  # share of the pictures' blocks that correlate
+        ("overlap", pa.float64()),  # share of the larger picture that the other one shows
+        ("metres", pa.float64()),
+    ]
+)
+"""Rows that belong together, of which one stays."""
 
 TOMBSTONES_SCHEMA = pa.schema(
     [

@@ -1,0 +1,1 @@
+"""Near-duplicate photographs: fingerprints, candidates among them, the look at both pictures."""

@@ -1,0 +1,87 @@
+"""The second look at two pictures whose hashes are near: are they one view, and how much of it?
+
+One picture is laid over the other by an affine map, refined by maximising the enhanced correlation
+coefficient (Evangelidis and Psarakis, 2008; OpenCV's `findTransformECC`), which brightness and
+contrast do not change. Then small blocks are compared one by one, so that a caption or a logo costs
+the blocks that it covers and no more.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from enrich.similar.fingerprint import Small
+from enrich.similar.windows import HEIGHT, WIDTH, Matrix
+
+_BLOCK = (18, 20)
+"""Rows and columns of a block: 5 x 8 of them."""
+_AGREES = 0.7
+"""Least correlation of a block."""
+_NOISE = 9.0
+"""Variance that compression and resizing may add, in grey levels squared."""
+_TEXTURE = 25.0
+"""A block with less variance than this in both pictures says nothing."""
+_MIN_BLOCKS = 6
+"""With fewer blocks that say something nothing is confirmed."""
+_ENOUGH = 0.9
+"""Agreement beyond which a map needs no refinement."""
+_STEPS = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 25, 1e-4)
+_SMOOTHING = 5
+_INSIDE = np.full((HEIGHT, WIDTH), 255, np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """How well two pictures agree where both show something."""
+
+    agreement: float
+    """Share of the blocks with texture that correlate, 0 to 1."""
+    overlap: float
+    """Share of the picture that shows more which the other one shows too, 0 to 1."""
+
+
+def align(part: Small, whole: Small, start: Matrix) -> Alignment:
+    """Compares two shrunk pictures, `part` lying in `whole` at about the map `start`.
+
+    `start` is (2, 3) and leads from pixels of `part` to pixels of `whole`.
+    """
+    first = _compare(part, whole, start)
+    if first.agreement >= _ENOUGH:
+        return first
+    try:
+        _, refined = cv2.findTransformECC(
+            part, whole, start.astype(np.float32), cv2.MOTION_AFFINE, _STEPS, _INSIDE, _SMOOTHING
+        )
+    except cv2.error:  # it does not converge: there is nothing in common
+        return first
+    second = _compare(part, whole, np.asarray(refined, dtype=np.float64))
+    return max(first, second, key=lambda one: one.agreement)
+
+
+def _compare(part: Small, whole: Small, matrix: Matrix) -> Alignment:
+    size, backwards = (WIDTH, HEIGHT), cv2.WARP_INVERSE_MAP
+    laid = cv2.warpAffine(whole, matrix, size, flags=cv2.INTER_LINEAR | backwards)
+    shown = cv2.warpAffine(_INSIDE, matrix, size, flags=cv2.INTER_NEAREST | backwards)
+    covered = np.count_nonzero(shown) / shown.size
+    area = covered * abs(float(np.linalg.det(matrix[:, :2])))
+    both = _blocks(shown).min(axis=1) > 0
+    one, other = _blocks(part)[both], _blocks(np.asarray(laid, dtype=np.float32))[both]
+    one = one - one.mean(axis=1, keepdims=True)
+    other = other - other.mean(axis=1, keepdims=True)
+    spread_one, spread_other = (one**2).mean(axis=1), (other**2).mean(axis=1)
+    textured = np.maximum(spread_one, spread_other) > _TEXTURE
+    if textured.sum() < _MIN_BLOCKS:
+        return Alignment(0.0, min(covered, area, 1.0))
+    correlation = (one * other).mean(axis=1)
+    correlation /= np.sqrt((spread_one + _NOISE) * (spread_other + _NOISE))
+    agreement = float((correlation[textured] >= _AGREES).mean())
+    return Alignment(agreement, float(min(covered, area, 1.0)))
+
+
+def _blocks(picture: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+    """(40, 360): the pixels of each block."""
+    rows, columns = _BLOCK
+    cut = picture.reshape(HEIGHT // rows, rows, WIDTH // columns, columns)
+    return cut.swapaxes(1, 2).reshape(-1, rows * columns)
