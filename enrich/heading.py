@@ -2,6 +2,9 @@
 
 import json
 import math
+import re
+
+_NUMBER = re.compile(r"[+-]?\d{1,9}(\.\d{0,20})?", re.ASCII)
 
 
 def parse_heading(extra: str) -> float | None:
@@ -13,7 +16,9 @@ def parse_heading(extra: str) -> float | None:
     except (ValueError, RecursionError):
         return None
     heading = record.get("heading") if isinstance(record, dict) else None
-    if isinstance(heading, bool) or not isinstance(heading, int | float):
+    if isinstance(heading, bool) or not isinstance(heading, int | float | str):
+        return None
+    if isinstance(heading, str) and not _NUMBER.fullmatch(heading):  # as EXIF has it
         return None
     try:
         degrees = float(heading) % 360.0 % 360.0  # -1e-20 % 360 is 360 in floating point

@@ -15,8 +15,8 @@ def register(app: typer.Typer) -> None:
 
 
 def import_command(
-    path: Path = typer.Argument(help="A folder of photographs, or a CSV table."),
-    form: str = typer.Option(..., "--format", help="Where labels stand: exif or csv."),
+    path: Path = typer.Argument(help="A folder of photographs or pairs, or a CSV table."),
+    form: str = typer.Option(..., "--format", help="Where labels stand: exif, csv or pairs."),
     out: Path = typer.Option(..., help="The dataset directory; made when it is not there."),
     column: list[str] = typer.Option([], help="field=column of the table, like lat=Y; repeatable."),
     license_name: str = typer.Option("", "--license", help="For photographs that name none."),

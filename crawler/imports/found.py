@@ -15,6 +15,9 @@ class Problem(StrEnum):
     """Its path leads out of the folder that is imported."""
     NO_FILE_NAME = "no_file_name"
     TOO_LARGE = "too_large"
+    UNPAIRED = "unpaired"
+    """A picture without its label, or a label without its picture."""
+    BROKEN_LABEL = "broken_label"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +30,6 @@ class Found:
     problem: Problem | None = None
     is_image: bool = True
     """False for a file of a folder that is no photograph, and is counted as skipped."""
+    source: str = "file"
+    identity: tuple[str, ...] = ()
+    """The source's own, from which the key is made; empty for a file that has only its bytes."""

@@ -3,24 +3,26 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from crawler.imports.exif import exif_fields, walk
 from crawler.imports.found import Found, Problem
 from crawler.imports.magic import HEAD_BYTES, UNKNOWN_EXTENSION, image_extension
+from crawler.imports.pairs import pairs
 from crawler.imports.table import Table
 from crawler.spool import Spool
 from shards.capture import Capture
 from shards.console import print_line, progress
 from shards.errors import UsageError
-from shards.keys import file_key
+from shards.keys import file_key, make_key
 from shards.layout import DatasetLayout
 
-SOURCE = "file"
 WRITER = "import"
 MAX_IMAGE_BYTES = 256 << 20
-FORMATS = ("exif", "csv")
+FORMATS = ("exif", "csv", "pairs")
 Defaults = Mapping[str, str]
 Describe = Callable[[bytes], Mapping[str, str]]
 
@@ -33,13 +35,13 @@ class ImportSummary:
     """Photographs that the folder holds or the table names."""
     imported: int
     already_there: int
-    """Same bytes as a capture of this dataset, from this import or an earlier one."""
+    """Same bytes, or same round, as a capture of this import or an earlier one."""
     skipped: int
     """Files of the folder that are no images."""
     problems: dict[str, int]
     """By reason. Each one was printed with its path."""
-    segment: str | None
-    """The segment that this run sealed last, relative to the dataset."""
+    segments: list[str]
+    """The segment that this run sealed last of each source, relative to the dataset."""
 
 
 def import_photos(
@@ -50,7 +52,7 @@ def import_photos(
     columns: Mapping[str, str] | None = None,
     defaults: Defaults | None = None,
 ) -> ImportSummary:
-    """Imports a folder (`exif`) or a table (`csv`) into `raw/file` of a dataset.
+    """Imports a folder (`exif`), a table (`csv`) or the report's files (`pairs`) into a dataset.
 
     `columns` names columns of the table; `defaults` holds capture fields, like `license`, for
     photographs that have none of their own. One photograph is in memory at a time. Raises
@@ -60,9 +62,9 @@ def import_photos(
     if not any(item.is_image for item in found):
         raise UsageError(f"{path}: holds no photographs for --format {form}")
     found, _ = _open_format(path, form, columns or {})
-    with Spool(layout.raw_source(SOURCE), WRITER) as spool:
-        counts = _spool_all(spool, found, describe, defaults or {})
-        segment = spool.seal()
+    with _Spools(layout) as spools:
+        counts = _spool_all(spools, found, describe, defaults or {})
+        segments = spools.seal()
     problems = {str(reason): counts[reason] for reason in Problem if counts[reason]}
     return ImportSummary(
         found=counts["imported"] + counts["already_there"] + sum(problems.values()),
@@ -70,8 +72,33 @@ def import_photos(
         already_there=counts["already_there"],
         skipped=counts["skipped"],
         problems=problems,
-        segment=layout.relative(segment) if segment else None,
+        segments=[layout.relative(segment) for segment in segments],
     )
+
+
+class _Spools:
+    """One spool for each source that comes."""
+
+    def __init__(self, layout: DatasetLayout) -> None:
+        self._layout = layout
+        self._open: dict[str, Spool] = {}
+        self._stack = ExitStack()
+
+    def of(self, source: str) -> Spool:
+        if source not in self._open:
+            spool = Spool(self._layout.raw_source(source), WRITER)
+            self._open[source] = self._stack.enter_context(spool)
+        return self._open[source]
+
+    def seal(self) -> list[Path]:
+        sealed = [spool.seal() for _, spool in sorted(self._open.items())]
+        return [segment for segment in sealed if segment is not None]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
 
 
 def _open_format(
@@ -81,22 +108,22 @@ def _open_format(
         raise UsageError(f"{path}: no such file or directory")
     if form == "csv":
         return Table(path, columns).rows(), lambda _: {}
-    if form != "exif":
-        raise UsageError(f"--format {form}: use {' or '.join(FORMATS)}")
+    if form not in FORMATS:
+        raise UsageError(f"--format {form}: use exif, csv or pairs")
     if columns:
         raise UsageError("--column: only a table has columns; use it with --format csv")
     if not path.is_dir():
-        raise UsageError(f"{path}: not a directory; --format exif takes a folder of photographs")
-    return walk(path), exif_fields
+        raise UsageError(f"{path}: not a directory; --format {form} takes a folder of photographs")
+    return (walk(path), exif_fields) if form == "exif" else (pairs(path), lambda _: {})
 
 
 def _spool_all(
-    spool: Spool, found: Iterator[Found], describe: Describe, defaults: Defaults
+    spools: _Spools, found: Iterator[Found], describe: Describe, defaults: Defaults
 ) -> Counter[str]:
     counts: Counter[str] = Counter()
     with progress("photographs", None) as advance:
         for item in found:
-            outcome = _spool_one(spool, item, describe, defaults)
+            outcome = _spool_one(spools, item, describe, defaults)
             counts[outcome] += 1
             if isinstance(outcome, Problem):
                 print_line(f"not imported: {item.relative or 'a row'}: {outcome}")
@@ -104,7 +131,7 @@ def _spool_all(
     return counts
 
 
-def _spool_one(spool: Spool, item: Found, describe: Describe, defaults: Defaults) -> str:
+def _spool_one(spools: _Spools, item: Found, describe: Describe, defaults: Defaults) -> str:
     """Imports one photograph; gives `imported`, `already_there`, `skipped` or a Problem."""
     if not item.is_image:
         return "skipped"
@@ -116,11 +143,15 @@ def _spool_one(spool: Spool, item: Found, describe: Describe, defaults: Defaults
         image = item.path.read_bytes()
     except OSError:
         return Problem.UNREADABLE
-    key = file_key(hashlib.sha256(image).hexdigest())
+    if item.identity:
+        key = make_key(item.source, *item.identity)
+    else:
+        key = file_key(hashlib.sha256(image).hexdigest())
+    spool = spools.of(item.source)
     if key in spool:
         return "already_there"
     known = {**item.fields, **describe(image)}
     own = {name: value for name, value in known.items() if value}
-    capture = Capture(key=key, source=SOURCE, source_id=item.relative, **{**defaults, **own})
+    capture = Capture(key=key, source=item.source, source_id=item.relative, **{**defaults, **own})
     spool.add(capture, image, image_extension(image[:HEAD_BYTES]) or UNKNOWN_EXTENSION)
     return "imported"

@@ -83,7 +83,7 @@ def test_again_adds_nothing_and_more_adds_only_what_is_new(
     before = {path: path.read_bytes() for path in layout.sealed_segments()}
     again = import_photos(root, layout, "exif")
     assert (first.imported, again.imported, again.already_there) == (5, 0, 5)
-    assert again.segment is None
+    assert again.segments == []
     (root / "new.jpg").write_bytes(picture(9))
     assert import_photos(root, layout, "exif").imported == 1
     after = layout.sealed_segments()
@@ -210,7 +210,7 @@ def test_memory_does_not_grow(tmp_path: Path, layout: DatasetLayout) -> None:
         (["empty", "--format", "csv"], "must hold one CSV table"),
         (["bare.csv", "--format", "csv"], "holds no photographs"),
         (["bare.csv", "--format", "exif"], "not a directory"),
-        (["empty", "--format", "zip"], "use exif or csv"),
+        (["empty", "--format", "zip"], "use exif, csv or pairs"),
         (["empty", "--format", "exif", "--column", "lat=Y"], "only a table has columns"),
         (["bare.csv", "--format", "csv", "--column", "lat"], "write field=column"),
     ],
@@ -228,7 +228,7 @@ def test_wrong_usage_is_one_line(
 
 
 def test_an_unknown_format_is_refused(tmp_path: Path, layout: DatasetLayout) -> None:
-    with pytest.raises(UsageError, match="use exif or csv"):
+    with pytest.raises(UsageError, match="use exif, csv or pairs"):
         import_photos(tmp_path, layout, "")
 
 
