@@ -61,7 +61,7 @@ def _rounded(values: npt.NDArray[np.floating[Any]]) -> Pixels:
 
 
 _KINDS = (
-    ("blurred", "sigma in pixels", (1, 2, 4), ("laplacian_variance",), blur),
+    ("blurred", "sigma", (1, 2, 4), ("laplacian_variance",), blur),
     (
         "darkened",
         "gain",
@@ -72,7 +72,7 @@ _KINDS = (
     ("dusk", "gamma", (2, 3, 4), ("brightness",), dusk),
     (
         "flat",
-        "contrast left",
+        "contrast",
         (1 / 2, 1 / 4, 1 / 8),
         ("rgb_variance", "contrast", "entropy"),
         flatten,

@@ -6,7 +6,7 @@ and how well each score tells photographs from spoiled ones.
 Like the report it holds all that it shows and runs no script. The same data give the same bytes.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -46,21 +46,24 @@ def calibrate(
     the folder `photos`, else kept ones of the dataset. Raises UsageError without either.
     """
     charts: list[dict[str, Any]] = []
-    thresholds = EnrichOptions().thresholds()
-    photographs: Iterable[Pixels] = []
+    options = EnrichOptions()
+    thresholds = options.thresholds()
+    photographs: Iterator[Pixels] = iter(())
     if layout is not None:
+        if not layout.parts():
+            raise UsageError(f"{layout.root}: no scores yet; run `lostfound enrich` first")
         connection = connect(layout)
         thresholds = stored_thresholds(layout)
         charts = _charts(layout.root, connection, thresholds)
         photographs = stored_photographs(layout.root, connection, spoil)
         out = out or layout.report("calibration")
     if photos is not None:
-        size = EnrichOptions()
-        photographs = folder_photographs(photos, size.width, size.height, spoil)
+        photographs = folder_photographs(photos, options.width, options.height, spoil)
     elif layout is None:
         raise UsageError("nothing to calibrate by; give a DATASET, or --photos FOLDER, or both")
-    example, photographs = _first(photographs)
-    count, separations = measure(photographs, thresholds)
+    example = next(photographs, None)
+    first = [] if example is None else [example]
+    count, separations = measure(chain(first, photographs), thresholds)
     summary = {
         "scores": {chart["score"].column: chart["counts"] for chart in charts},
         "photographs": count,
@@ -68,27 +71,21 @@ def calibrate(
     }
     if out is None:
         return summary
-    subject = photos if layout is None else layout.root
-    assert subject is not None  # one of both was given
-    html = (
-        environment()
-        .get_template("calibration.html.j2")
-        .render(
-            subject=subject.resolve().name,
-            charts=charts,
-            pictured=PICTURES,
-            photographs=count,
-            own=photos is None,
-            scores=SCORES,
-            separations=_by_way(separations),
-            expected=[one for one in separations if one.expected],
-            titles={one.column: one.title for one in SCORES},
-            example=_spoiled(example),
-        )
+    html = _page(
+        subject=(layout.root if layout else photos or out).resolve().name,
+        charts=charts,
+        photographs=count,
+        own=photos is None,
+        separations=_by_way(separations),
+        expected=_by_score(separations),
+        example=_spoiled(example),
     )
-    page = out / "index.html"
-    write_text(page, html)
-    return summary | {"bytes": page.stat().st_size, "page": str(page)}
+    write_text(out / "index.html", html)
+    return summary | {"bytes": len(html.encode()), "page": str(out / "index.html")}
+
+
+def _page(**values: Any) -> str:
+    return environment().get_template("calibration.html.j2").render(scores=SCORES, **values)
 
 
 def shown(summary: dict[str, Any]) -> dict[str, Any]:
@@ -173,13 +170,6 @@ def _shown(root: Path, picture: dict[str, Any]) -> dict[str, Any]:
     return picture | {"image": stored_thumbnail(root, *place, THUMBNAIL_WIDTH)}
 
 
-def _first(photographs: Iterable[Pixels]) -> tuple[Pixels | None, Iterable[Pixels]]:
-    """The first one, and all of them."""
-    rest = iter(photographs)
-    first = next(rest, None)
-    return first, rest if first is None else chain([first], rest)
-
-
 def _record(one: Separation) -> dict[str, Any]:
     way = one.degradation
     return {
@@ -203,6 +193,14 @@ def _by_way(separations: list[Separation]) -> list[tuple[str, list[Separation]]]
     for one in separations:
         found.setdefault(one.degradation.name, {})[one.score] = one
     return [(name, [row[score.column] for score in SCORES]) for name, row in found.items()]
+
+
+def _by_score(separations: list[Separation]) -> list[tuple[Score, list[Separation]]]:
+    """For each score the degradations that it must see."""
+    return [
+        (score, [one for one in separations if one.expected and one.score == score.column])
+        for score in SCORES
+    ]
 
 
 def _spoiled(pixels: Pixels | None) -> list[dict[str, Any]]:

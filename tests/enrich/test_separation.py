@@ -77,6 +77,6 @@ def test_every_score_sees_what_it_is_there_for(found: list[Separation]) -> None:
 
 def test_the_default_thresholds_stop_the_strongest(found: list[Separation]) -> None:
     stopped = {(one.degradation.name, one.score): one.rejected_in_use for one in found}
-    assert stopped["blurred, sigma in pixels 2", "laplacian_variance"] == 1
+    assert stopped["blurred, sigma 2", "laplacian_variance"] == 1
     assert stopped["darkened, gain 0.125", "rgb_variance"] == 1
-    assert stopped["flat, contrast left 0.125", "rgb_variance"] == 1
+    assert stopped["flat, contrast 0.125", "rgb_variance"] == 1
