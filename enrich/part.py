@@ -2,9 +2,11 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,7 +18,11 @@ from shards.errors import WorkError
 from shards.layout import DatasetLayout
 from shards.schema import METADATA_SCHEMA, Status
 
+BATCH_CAPTURES = 1000
+"""So many at a time are Python objects: several KB each, and a segment may hold 100,000."""
 _THRESHOLDS = b"lostfound:thresholds"
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +35,27 @@ class PartSummary:
     rejected: dict[str, int]
 
 
-def write_rows(path: Path, rows: Sequence[Row], options: EnrichOptions) -> None:
+def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """The items in lists of `size`; the last one may be shorter."""
+    waiting = iter(items)
+    while batch := list(islice(waiting, size)):
+        yield batch
+
+
+def row_table(rows: Iterable[Row]) -> pa.Table:
+    """The rows as a table, a tenth of their size as Python objects."""
+    tables = [
+        pa.Table.from_pylist(batch, schema=METADATA_SCHEMA)
+        for batch in batches(rows, BATCH_CAPTURES)
+    ]
+    return pa.concat_tables([METADATA_SCHEMA.empty_table(), *tables])
+
+
+def write_rows(path: Path, rows: pa.Table, options: EnrichOptions) -> None:
     """Writes the rows of a part, and the thresholds by which they were decided."""
-    schema = METADATA_SCHEMA.with_metadata({_THRESHOLDS: _thresholds(options)})
-    table = pa.Table.from_pylist(rows, schema=schema)
+    stamped = rows.replace_schema_metadata({_THRESHOLDS: _thresholds(options)})
     with atomic_path(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+        pq.write_table(stamped, temporary, compression="zstd")
 
 
 def is_current(path: Path, options: EnrichOptions) -> bool:

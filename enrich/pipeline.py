@@ -15,7 +15,7 @@ import cv2
 from enrich.decode import Decoded, Pixels, decode, oversized
 from enrich.filters import Evidence, Filter, default_filters, first_rejection
 from enrich.options import EnrichOptions
-from enrich.part import PartSummary, summarise_part, write_rows
+from enrich.part import BATCH_CAPTURES, PartSummary, batches, row_table, summarise_part, write_rows
 from enrich.places import Place, locate_captures
 from enrich.quality import score
 from enrich.regions import load_region_table
@@ -66,19 +66,22 @@ def enrich_segment(layout: DatasetLayout, segment: Path, options: EnrichOptions)
     """
     rows_path = layout.part_rows(segment)
     if not rows_path.exists():
-        located = locate_segment(segment, options)
         with open_part(layout, segment, options) as part:
-            rows = [row for one in located for row in enrich_capture(part, one)]
+            located = locate_segment(segment, options)
+            rows = row_table(row for one in located for row in enrich_capture(part, one))
         write_rows(rows_path, rows, options)
     return summarise_part(layout, segment)
 
 
-def locate_segment(segment: Path, options: EnrichOptions) -> list[Located]:
-    """The captures of a segment in its order. Raises WorkError when it is not a whole tar."""
-    samples = list(read_segment(segment))
-    captures = [_record(sample, segment.parent.name) for sample in samples]
-    places = locate_captures(captures, load_region_table(), options.limit_km)
-    return [Located(*one) for one in zip(samples, captures, places, strict=True)]
+def locate_segment(segment: Path, options: EnrichOptions) -> Iterator[Located]:
+    """The captures of a segment in its order.
+
+    Raises WorkError, at the end, when it is not a whole tar.
+    """
+    for samples in batches(read_segment(segment), BATCH_CAPTURES):
+        captures = [_record(sample, segment.parent.name) for sample in samples]
+        places = locate_captures(captures, load_region_table(), options.limit_km)
+        yield from map(Located, samples, captures, places)
 
 
 @contextmanager

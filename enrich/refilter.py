@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from enrich.filters import Filter, decide, default_filters
 from enrich.options import EnrichOptions
-from enrich.part import PartSummary, summarise_part, write_rows
+from enrich.part import PartSummary, row_table, summarise_part, write_rows
 from enrich.pipeline import Part, enrich_capture, locate_segment, open_part
 from enrich.rows import NOT_STORED, Row, rejected_columns
 from shards.layout import DatasetLayout
@@ -32,7 +32,7 @@ def refilter_segment(layout: DatasetLayout, segment: Path, options: EnrichOption
     after = [_decided(row, filters) for row in before]
     if [row["status"] for row in after] != [row["status"] for row in before]:
         after = _write_images(layout, segment, options, zip(before, after, strict=True))
-    write_rows(rows_path, after, options)
+    write_rows(rows_path, row_table(after), options)
     return summarise_part(layout, segment)
 
 

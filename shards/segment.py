@@ -116,7 +116,10 @@ def read_segment(path: Path) -> Iterator[RawSample]:
     try:
         with tarfile.open(path, "r:") as tar:
             pending: list[tarfile.TarInfo] = []
-            for member in tar:
+            end = 0
+            while (member := tar.next()) is not None:
+                tar.members.clear()  # type: ignore[attr-defined]  # they would pile up
+                end = member.offset_data + padded(member.size)
                 if not member.isreg():
                     continue
                 if pending and not _continues(pending, member):
@@ -125,7 +128,7 @@ def read_segment(path: Path) -> Iterator[RawSample]:
                 pending.append(member)
             if pending:
                 yield _sample(tar, pending)
-            _check_end(path, tar)
+            _check_end(path, end)
     except (tarfile.TarError, OSError) as error:
         raise WorkError(f"{path}: not a readable segment ({error}); fetch it again") from error
 
@@ -134,10 +137,8 @@ def _continues(sample: list[tarfile.TarInfo], member: tarfile.TarInfo) -> bool:
     return _stem(member) == _stem(sample[0]) and all(member.name != one.name for one in sample)
 
 
-def _check_end(path: Path, tar: tarfile.TarFile) -> None:
+def _check_end(path: Path, end: int) -> None:
     """`tarfile` takes a damaged header for the end of the archive; this tells them apart."""
-    members = tar.getmembers()
-    end = members[-1].offset_data + padded(members[-1].size) if members else 0
     with open(path, "rb") as file:
         file.seek(end)
         if file.read(len(END_OF_ARCHIVE)) != END_OF_ARCHIVE:
