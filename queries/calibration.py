@@ -6,7 +6,8 @@ and how well each score tells photographs from spoiled ones.
 Like the report it holds all that it shows and runs no script. The same data give the same bytes.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import duckdb
 
 from enrich.decode import Pixels
 from enrich.degrade import degradations
-from enrich.options import EnrichOptions
+from enrich.options import THRESHOLDS, EnrichOptions
 from enrich.quality import score as score_pixels
 from enrich.separation import Separation, measure
 from queries.catalogue import connect
@@ -37,23 +38,44 @@ _SAME_SCORE = 20
 """How many copies of one picture may stand at a threshold before they hide others."""
 
 
+def parse_thresholds(texts: Sequence[str]) -> dict[str, float]:
+    """`min_rgb_variance=500` and the like. Raises UsageError for anything else."""
+    found = {}
+    for text in texts:
+        name, _, number = text.partition("=")
+        try:
+            found[name] = float(number)
+        except ValueError:
+            found[name] = math.nan
+        if name not in THRESHOLDS or not math.isfinite(found[name]):
+            names = ", ".join(THRESHOLDS)
+            raise UsageError(f"--at {text}: write NAME=NUMBER, with one of {names}")
+    return found
+
+
 def calibrate(
-    layout: DatasetLayout | None, photos: Path | None, *, spoil: int, out: Path | None
+    layout: DatasetLayout | None,
+    photos: Path | None,
+    *,
+    spoil: int,
+    tried: Mapping[str, float] | None = None,
+    out: Path | None,
 ) -> dict[str, Any]:
     """Measures what there is and, with a place for it, writes the page `index.html`.
 
     The scores' charts are of the dataset `layout`. Up to `spoil` photographs are spoiled: those of
-    the folder `photos`, else kept ones of the dataset. Raises UsageError without either.
+    the folder `photos`, else kept ones of the dataset. The thresholds are those that the dataset
+    was made with, or `tried` in their place. Raises UsageError without photographs or dataset.
     """
     charts: list[dict[str, Any]] = []
     options = EnrichOptions()
-    thresholds = options.thresholds()
+    made_with = options.thresholds() if layout is None else stored_thresholds(layout)
+    thresholds = made_with | dict(tried or {})
     photographs: Iterator[Pixels] = iter(())
     if layout is not None:
         if not layout.parts():
             raise UsageError(f"{layout.root}: no scores yet; run `lostfound enrich` first")
         connection = connect(layout)
-        thresholds = stored_thresholds(layout)
         charts = _charts(layout.root, connection, thresholds)
         photographs = stored_photographs(layout.root, connection, spoil)
         out = out or layout.report("calibration")

@@ -162,6 +162,9 @@ def calibrate(
         None, help="Spoil the photographs of this folder instead of the dataset's own."
     ),
     spoil: int = typer.Option(200, min=0, help="How many photographs are spoiled; 0 for none."),
+    at: list[str] = typer.Option(
+        [], help="Look at another threshold: min_rgb_variance=500; may be given again."
+    ),
     out: Path | None = typer.Option(
         None, help="Folder for the page; default DATASET/reports/calibration."
     ),
@@ -175,7 +178,8 @@ def calibrate(
     from queries import calibration
 
     layout = None if dataset is None else DatasetLayout.existing(dataset)
-    summary = calibration.calibrate(layout, photos, spoil=spoil, out=out)
+    tried = calibration.parse_thresholds(at)
+    summary = calibration.calibrate(layout, photos, spoil=spoil, tried=tried, out=out)
     if as_json:
         print_summary("Calibration", summary, as_json=True)
         return

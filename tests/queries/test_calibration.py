@@ -11,7 +11,7 @@ from crawler.browser import launch_options
 from enrich.degrade import darken, degradations
 from enrich.options import EnrichOptions
 from enrich.run import enrich_dataset
-from queries.calibration import PICTURES, calibrate
+from queries.calibration import PICTURES, calibrate, parse_thresholds
 from shards.layout import DatasetLayout
 from tests.enrich.samples import capture, encoded, write_segment
 from tests.enrich.samples import picture as sharp
@@ -114,6 +114,15 @@ def test_the_nearest_different_pictures_on_both_sides(hand_made: HandMade, brows
     page.close()
 
 
+def test_another_threshold_can_be_looked_at(dataset: DatasetLayout, tmp_path: Path) -> None:
+    tried = parse_thresholds(["min_rgb_variance=1000", "min_entropy=4.5"])
+    scores = calibrate(dataset, None, spoil=0, tried=tried, out=tmp_path)["scores"]
+    assert list(scores["rgb_variance"]["not_above"]) == ["1000"]
+    assert list(scores["entropy"]["not_above"]) == ["4.5"]
+    assert list(scores["brightness"]["not_above"]) == ["200"]
+    assert "Just below 1000" in (tmp_path / "index.html").read_text()
+
+
 def test_rejected_captures_are_shown_as_they_were_captured(hand_made: HandMade) -> None:
     rows = [
         row(1, rgb_variance=10.0, status="rejected", bytes=picture(1)),
@@ -151,6 +160,8 @@ def test_photographs_of_a_folder(tmp_path: Path, lostfound: Run) -> None:
 
 
 def test_wrong_usage(tmp_path: Path, lostfound: Run) -> None:
-    for arguments in ((), (tmp_path,), (tmp_path / "none",), ("--photos", tmp_path)):
+    bad_limits = (("--at", text) for text in ("width=3", "min_entropy", "min_entropy=inf"))
+    bad_places = ((), (tmp_path,), (tmp_path / "none",), ("--photos", tmp_path))
+    for arguments in (*bad_places, *bad_limits):
         code, _, error = lostfound("calibrate", *arguments)
         assert (code, error.count("\n")) == (2, 1)
