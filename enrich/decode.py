@@ -1,53 +1,39 @@
 """Bytes to pixels, with every limit checked before a pixel is decoded.
 
-A photograph that cannot be used comes back as a `Rejection`, never as an exception.
+A photograph that cannot be used comes back as a `Rejection`, never as an exception. Pixels are
+8 bits, without transparency, which is dropped and not blended, and without colour management.
 """
 
-import io
-import warnings
 from dataclasses import dataclass
-from typing import Any
 
-import cv2
-import numpy as np
-import numpy.typing as npt
-from PIL import Image
-
-from enrich.complete import truncation
+from enrich.image import (
+    MAX_BYTES,
+    MAX_PIXELS,
+    BadImageError,
+    Header,
+    ImageFile,
+    Pixels,
+    undecodable,
+)
+from enrich.jpeg import START as JPEG_START
+from enrich.jpeg import open_jpeg
+from enrich.orientation import upright
+from enrich.pillow import open_with_pillow
+from enrich.png import START as PNG_START
+from enrich.png import open_png
 from enrich.rejection import Rejection
 from shards.schema import Reason
 
-Pixels = npt.NDArray[np.uint8]
-
-MAX_BYTES = 64 << 20
-MAX_PIXELS = 150_000_000
-_ORIENTATION_TAG = 0x0112
-_SCALED = (
-    (8, cv2.IMREAD_REDUCED_COLOR_8),
-    (4, cv2.IMREAD_REDUCED_COLOR_4),
-    (2, cv2.IMREAD_REDUCED_COLOR_2),
-)
-
-# Pillow opens by name only what it has loaded, and its builds differ in what they can load.
-Image.init()
-FORMATS = tuple(
-    name for name in ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "AVIF", "BMP") if name in Image.OPEN
-)
-
-# MAX_PIXELS is this module's own check; Pillow's warning would be a second voice on stderr.
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What the file says about itself."""
-
-    format: str
-    width: int
-    """As displayed, that is after the EXIF orientation."""
-    height: int
-    orientation: int
-    """EXIF orientation, 1 to 8."""
+__all__ = [
+    "MAX_BYTES",
+    "MAX_PIXELS",
+    "Decoded",
+    "Header",
+    "Pixels",
+    "decode",
+    "oversized",
+    "read_header",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +49,33 @@ class Decoded:
 def decode(data: bytes, width: int, height: int) -> Decoded:
     """Decodes a photograph that must cover the working size `width` x `height`.
 
-    JPEGs are decoded at the smallest of the scales 1/8, 1/4, 1/2 and 1 that still covers it: the
-    decoder then skips most of the inverse transform, and the scores stay within about 0.3 %.
+    A JPEG may come smaller than it is, as long as it covers that size.
     """
-    if problem := _before_header(data):
+    if problem := oversized(len(data)):
         return Decoded(None, None, problem)
-    header = read_header(data)
-    if isinstance(header, Rejection):
-        return Decoded(None, None, header)
-    if problem := _before_pixels(header, width, height):
+    header = None
+    try:
+        file = _open(data)
+        header = file.header
+        _check_size(file, width, height)
+        pixels = upright(file.pixels(width, height), header.orientation)
+    except BadImageError as error:
+        return Decoded(header, None, Rejection(error.reason, error.detail))
+    if pixels.shape[0] < height or pixels.shape[1] < width:
+        size = f"{pixels.shape[1]}x{pixels.shape[0]}"
+        problem = Rejection(Reason.UNDECODABLE, f"decoded to {size}, less than its header says")
         return Decoded(header, None, problem)
-    pixels = _pixels(data, header, width, height)
-    if pixels is None:
-        message = f"the {header.format} decoder cannot read it"
-        return Decoded(header, None, Rejection(Reason.UNDECODABLE, message))
-    return Decoded(header, upright(pixels, header.orientation), None)
+    return Decoded(header, pixels, None)
+
+
+def read_header(data: bytes) -> Header | Rejection:
+    """Format, size and orientation, without decoding pixels."""
+    if problem := oversized(len(data)):
+        return problem
+    try:
+        return _open(data).header
+    except BadImageError as error:
+        return Rejection(error.reason, error.detail)
 
 
 def oversized(size: int) -> Rejection | None:
@@ -87,77 +85,26 @@ def oversized(size: int) -> Rejection | None:
     return Rejection(Reason.TOO_LARGE, f"{size} bytes, at most {MAX_BYTES}")
 
 
-def read_header(data: bytes) -> Header | Rejection:
-    """Format, size and orientation, without decoding pixels."""
-    try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            orientation = _orientation(image)
-            file_width, file_height = image.size
-            name = image.format or "image"
-    except Image.DecompressionBombError as error:
-        return Rejection(Reason.TOO_LARGE, str(error))
-    except Exception as error:  # hostile headers raise nearly anything inside the parser
-        return Rejection(Reason.UNDECODABLE, f"no readable header: {type(error).__name__}")
-    if orientation >= 5:
-        file_width, file_height = file_height, file_width
-    return Header(name, file_width, file_height, orientation)
-
-
-def upright(pixels: Pixels, orientation: int) -> Pixels:
-    """Undoes an EXIF orientation (Exif 2.32, tag 0x0112)."""
-    turned: Any = pixels
-    if orientation in (2, 4, 5, 7):
-        turned = cv2.flip(turned, 1)
-    # What is left after the mirror is a rotation, named here by how it is undone.
-    turn = {
-        3: cv2.ROTATE_180,
-        4: cv2.ROTATE_180,
-        5: cv2.ROTATE_90_COUNTERCLOCKWISE,
-        6: cv2.ROTATE_90_CLOCKWISE,
-        7: cv2.ROTATE_90_CLOCKWISE,
-        8: cv2.ROTATE_90_COUNTERCLOCKWISE,
-    }.get(orientation)
-    return np.asarray(turned if turn is None else cv2.rotate(turned, turn))
-
-
-def _orientation(image: Image.Image) -> int:
-    """EXIF orientation, 1 when there is none or it makes no sense."""
-    if image.format == "PNG" and "exif" not in image.info:
-        return 1  # Pillow would decode all pixels to look behind them
-    value = image.getexif().get(_ORIENTATION_TAG)
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
-
-
-def _before_header(data: bytes) -> Rejection | None:
+def _open(data: bytes) -> ImageFile:
+    """Reads the header. Raises BadImageError."""
     if not data:
-        return Rejection(Reason.UNDECODABLE, "there are no image bytes")
-    if problem := oversized(len(data)):
-        return problem
-    if problem_text := truncation(data):
-        return Rejection(Reason.TRUNCATED, problem_text)
-    return None
+        raise undecodable("there are no image bytes")
+    if data.startswith(JPEG_START):
+        return open_jpeg(data)
+    if data.startswith(PNG_START):
+        return open_png(data)
+    return open_with_pillow(data)
 
 
-def _before_pixels(header: Header, width: int, height: int) -> Rejection | None:
+def _check_size(file: ImageFile, width: int, height: int) -> None:
+    header = file.header
     size = f"{header.width}x{header.height}"
-    if header.width * header.height > MAX_PIXELS:
-        return Rejection(Reason.TOO_LARGE, f"{size} pixels, at most {MAX_PIXELS} in all")
+    if header.width * header.height > file.max_pixels:
+        kind = f"a {header.format} like this" if file.max_pixels < MAX_PIXELS else "a photograph"
+        detail = f"{size} pixels, {kind} may have {file.max_pixels} in all"
+        raise BadImageError(Reason.TOO_LARGE, detail)
     # Both sides must cover the working size: otherwise the resize would have to invent pixels,
     # and the blur score of an enlarged photograph means nothing.
     if header.width < width or header.height < height:
-        return Rejection(Reason.TOO_SMALL, f"{size} pixels, at least {width}x{height}")
-    return None
-
-
-def _pixels(data: bytes, header: Header, width: int, height: int) -> Pixels | None:
-    flags = cv2.IMREAD_COLOR
-    if header.format in ("JPEG", "MPO"):
-        for scale, scaled_flags in _SCALED:
-            if header.width // scale >= width and header.height // scale >= height:
-                flags = scaled_flags
-                break
-    try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags | cv2.IMREAD_IGNORE_ORIENTATION)
-    except cv2.error:
-        return None
-    return None if pixels is None else np.asarray(pixels, dtype=np.uint8)
+        detail = f"{size} pixels, at least {width}x{height}"
+        raise BadImageError(Reason.TOO_SMALL, detail)

@@ -65,6 +65,7 @@ def image_columns(data: bytes, header: Header | None, scores: Scores | None) -> 
     """What the captured bytes say; the scores are those at the working size."""
     return {
         "sha256": hashlib.sha256(data).hexdigest() if data else None,
+        "format": header.format if header else None,
         "source_width": header.width if header else None,
         "source_height": header.height if header else None,
         **(asdict(scores) if scores else {}),

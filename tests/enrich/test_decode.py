@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from enrich.complete import truncation
 from enrich.decode import MAX_BYTES, Decoded, Pixels, decode
 from enrich.resize import resize
 from shards.schema import Reason
@@ -66,9 +65,7 @@ def test_progressive_jpegs_too(progressive: int) -> None:
         assert reason(decode(data[:size], 320, 180)) == Reason.TRUNCATED
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"\xff\xd8", b"<html>not found</html>", b"\0" * 1000, b"\xff\xd8\xff\x00junk"]
-)
+@pytest.mark.parametrize("data", [b"", b"\xff\xd8", b"<html>not found</html>", b"\0" * 1000])
 def test_what_is_no_image_is_undecodable(data: bytes) -> None:
     assert reason(decode(data, 320, 180)) == Reason.UNDECODABLE
 
@@ -89,7 +86,6 @@ def test_damaged_bytes_never_raise(name: str, data: st.DataObject) -> None:
 @given(st.binary(max_size=200))
 def test_any_bytes_are_judged(data: bytes) -> None:
     for start in (b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF\x10\0\0\0WEBP"):
-        truncation(start + data)
         assert reason(decode(start + data, 320, 180)) is not None
 
 

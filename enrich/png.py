@@ -1,0 +1,94 @@
+"""PNG: the chunks that make the picture, with their checksums.
+
+Only those reach the decoder: compressed texts and profiles, which inflate to any size, do not.
+"""
+
+import struct
+import zlib
+from dataclasses import dataclass
+
+from enrich.image import MAX_WHOLE_PIXELS, Header, Pixels, displayed, truncated, undecodable
+from enrich.orientation import UPRIGHT, read_orientation
+from enrich.pillow import decode_with_pillow
+
+START = b"\x89PNG\r\n\x1a\n"
+_MAX_CHUNKS = 100_000
+_FOR_PIXELS = frozenset({b"IHDR", b"PLTE", b"tRNS"})
+_NO_CHECKSUM = bytes(4)  # Pillow does not look at that of image data; `pixels` does, before
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    kind: bytes
+    start: int
+    """Of its content, behind length and kind."""
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class PngFile:
+    data: bytes
+    header: Header
+    chunks: list[_Chunk]
+
+    @property
+    def max_pixels(self) -> int:
+        return MAX_WHOLE_PIXELS
+
+    def pixels(self, width: int, height: int) -> Pixels:  # noqa: ARG002 - PNG has no scaled decode
+        """At full size; 16 bits become the upper 8, transparency is dropped.
+
+        The decoder stops inflating when the picture is full, however much more there is.
+        """
+        view = memoryview(self.data)
+        parts: list[bytes | memoryview] = [START]
+        image = []
+        for chunk in self.chunks:
+            if chunk.kind == b"IDAT" or chunk.kind in _FOR_PIXELS:
+                (checksum,) = struct.unpack_from(">I", self.data, chunk.end)
+                if zlib.crc32(view[chunk.start - 4 : chunk.end]) != checksum:
+                    raise undecodable(f"damaged PNG chunk {chunk.kind.decode()}")
+            if chunk.kind == b"IDAT":
+                image.append(view[chunk.start : chunk.end])
+            elif chunk.kind in _FOR_PIXELS:
+                parts.append(view[chunk.start - 8 : chunk.end + 4])
+        length = struct.pack(">I", sum(map(len, image)))
+        return decode_with_pillow(
+            b"".join([*parts, length, b"IDAT", *image, _NO_CHECKSUM, _chunk(b"IEND")]), "PNG"
+        )
+
+
+def open_png(data: bytes) -> PngFile:
+    """Raises BadImageError for a file that does not reach to its end chunk."""
+    chunks = _chunks(data)
+    if not chunks or chunks[0].kind != b"IHDR" or chunks[0].end - chunks[0].start != 13:
+        raise undecodable("the PNG does not begin with its header")
+    if sum(chunk.kind == b"IHDR" for chunk in chunks) > 1:
+        raise undecodable("the PNG has two headers")
+    width, height = struct.unpack_from(">II", data, chunks[0].start)
+    exif = next((data[c.start : c.end] for c in chunks if c.kind == b"eXIf"), b"")
+    orientation = read_orientation(exif) if exif else UPRIGHT
+    return PngFile(data, displayed("PNG", width, height, orientation), chunks)
+
+
+def _chunks(data: bytes) -> list[_Chunk]:
+    """Up to the end chunk (W3C PNG, 5.3 and 5.6)."""
+    chunks: list[_Chunk] = []
+    position = len(START)
+    while position + 12 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, position)
+        chunk = _Chunk(kind, position + 8, position + 8 + length)
+        position = chunk.end + 4
+        if position > len(data):
+            break
+        if kind == b"IEND":
+            return chunks
+        chunks.append(chunk)
+        if len(chunks) > _MAX_CHUNKS:
+            raise undecodable(f"the PNG has more than {_MAX_CHUNKS} chunks")
+    raise truncated(f"the PNG ends at byte {len(data)}, before its IEND chunk")
+
+
+def _chunk(kind: bytes) -> bytes:
+    """An empty chunk."""
+    return struct.pack(">I4sI", 0, kind, zlib.crc32(kind))
