@@ -15,7 +15,7 @@ from enrich.sphere import (
     unit_vectors,
 )
 
-_SHARES_OF_LIMIT = (1 / 16, 1 / 4, 1.0)
+_SHARES_OF_LIMIT = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
 """Most coastal water is near the coast: small circles first."""
 _KM_DECIMALS = 6  # distances that differ by less than a millimetre are ties
 _CHORD_SLACK_KM = 0.02

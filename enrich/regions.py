@@ -56,7 +56,7 @@ class RegionTable:
         """(n, 2): lat, lon in degrees of the centre of mass on the sphere."""
         self.representatives = regions.representatives
         """(n, 2): lat, lon in degrees of a point inside: the midpoint itself where it is."""
-        self._polygons = regions.polygons
+        self.polygons = regions.polygons
         self._absorbed = absorbed
 
     def __len__(self) -> int:
@@ -74,7 +74,7 @@ class RegionTable:
     @cached_property
     def geometries(self) -> npt.NDArray[np.object_]:
         """(n,): shapely multipolygons in (lon, lat) degrees. Looking up points needs none."""
-        return self._polygons.geometries()
+        return self.polygons.geometries()
 
     def locate(
         self,
@@ -113,7 +113,7 @@ class RegionTable:
 
     def _containing_exactly(self, lats: Floats, lons: Floats) -> Ints:
         """The same by the polygons themselves, for the few points on a border."""
-        parts, owners = self._polygons.parts, self._polygons.part_regions
+        parts, owners = self.polygons.parts, self.polygons.part_regions
         point, part = self._tree.query(shapely.points(lons, lats))
         hit = shapely.intersects_xy(parts[part], lons[point], lats[point])
         best = np.full(len(lats), len(self), dtype=np.int64)
@@ -122,7 +122,7 @@ class RegionTable:
 
     @cached_property
     def _cells(self) -> Cells:
-        return Cells(self._polygons)
+        return Cells(self.polygons)
 
     @cached_property
     def _borders(self) -> Borders:
@@ -130,7 +130,7 @@ class RegionTable:
 
     @cached_property
     def _tree(self) -> shapely.STRtree:
-        return shapely.STRtree(self._polygons.parts)
+        return shapely.STRtree(self.polygons.parts)
 
 
 def _wrapped(lon: Floats) -> Floats:

@@ -15,6 +15,9 @@ Ints = npt.NDArray[np.int64]
 EARTH_RADIUS_KM = 6371.0088
 """Mean radius R1 of the WGS 84 ellipsoid, (2a + b) / 3."""
 
+KM_PER_DEGREE = EARTH_RADIUS_KM * np.pi / 180
+"""Along a meridian."""
+
 MAX_EDGE_DEGREES = 0.25
 """Longer edges are cut: a straight line in (lon, lat) and a great circle then differ by < 10 m."""
 
