@@ -4,8 +4,9 @@ Levels, each over what the ones before it left: the same key, the same captured 
 same coordinates, a changed copy of one picture, too near in the same direction, too near in one
 sequence. Different views of one panorama share key, bytes and position and are no duplicates.
 
-Of several the best stays: the most pixels as captured, then the sharpest (the largest variance of
-the Laplacian), then the smallest key, sha256 and place. So nothing depends on the order of arrival.
+Of several the best stays: the most pixels as captured, then the most bytes, then the smallest key,
+sha256 and place. So nothing depends on the order of arrival. Bytes, because compression, blur and
+boxes make them fewer, while captions and noise would pass for sharpness.
 """
 
 from collections.abc import Sequence
@@ -59,14 +60,16 @@ _FOUND = {
 }
 """What some levels say about a pair."""
 
-BEST_FIRST = "pixels DESC, sharpness DESC, key, sha256 NULLS FIRST, raw_segment, raw_offset, view"
+BEST_FIRST = "pixels DESC, raw_size DESC, key, sha256 NULLS FIRST, raw_segment, raw_offset, view"
 
 
 @dataclass(frozen=True, slots=True)
 class CaptureCounts:
-    """A whole dataset: `captures` = `kept` + the sum of `rejected`."""
+    """A whole dataset: `rows` = `kept` + the sum of `rejected`."""
 
     captures: int
+    rows: int
+    """One for each capture, and one more for each further view of a panorama."""
     kept: int
     rejected: dict[str, int]
     countries: int
@@ -108,9 +111,9 @@ def find_duplicates(
 
 
 def count_captures(layout: DatasetLayout) -> CaptureCounts:
-    """Counts all captures by their final status: the parts' rows with the catalogue applied."""
+    """Counts all rows by their final status: those of the parts with the catalogue applied."""
     if not layout.parts():
-        return CaptureCounts(0, 0, {}, 0)
+        return CaptureCounts(0, 0, 0, {}, 0)
     catalogue = [path for path in (layout.tombstones, layout.duplicates) if path.is_file()]
     files = {
         "parts": [duckdb_path(path) for path in layout.parts()],
@@ -123,7 +126,7 @@ def count_captures(layout: DatasetLayout) -> CaptureCounts:
     )
     kept_rows = f" WHERE part.status = '{Status.KEPT}' AND other.reason IS NULL"
     with connect(layout.catalog) as connection:
-        rows = connection.execute(
+        found = connection.execute(
             "SELECT coalesce(part.reason, other.reason) AS final, count(*)"
             f" {final} GROUP BY final ORDER BY final",
             files,
@@ -131,10 +134,13 @@ def count_captures(layout: DatasetLayout) -> CaptureCounts:
         countries = connection.execute(
             f"SELECT count(DISTINCT part.country_code) {final} {kept_rows}", files
         ).fetchall()[0][0]
-    by_reason = dict(rows)
-    captures = sum(by_reason.values())
+        captures = connection.execute(
+            "SELECT count(*) FROM read_parquet($parts) WHERE view = 0", {"parts": files["parts"]}
+        ).fetchall()[0][0]
+    by_reason = dict(found)
+    rows = sum(by_reason.values())
     kept = by_reason.pop(None, 0)
-    return CaptureCounts(captures, kept, by_reason, countries)
+    return CaptureCounts(captures, rows, kept, by_reason, countries)
 
 
 def _load(connection: duckdb.DuckDBPyConnection, layout: DatasetLayout) -> None:
@@ -149,7 +155,7 @@ def _load(connection: duckdb.DuckDBPyConnection, layout: DatasetLayout) -> None:
         CREATE TEMP TABLE remaining AS
         SELECT row_number() OVER () AS row, key, sha256, raw_segment, raw_offset, view,
             coalesce(source_width::BIGINT * source_height, 0) AS pixels,
-            coalesce(laplacian_variance, 0) AS sharpness,
+            coalesce(raw_size, 0) AS raw_size,
             lat, lon, heading, source, group_id, tar, tar_offset, tar_size
         FROM read_parquet($parts) AS p {buried} WHERE p.status = '{Status.KEPT}'
         """,  # noqa: S608 - constants

@@ -32,6 +32,10 @@ _SMOOTHING = 5
 _INSIDE = np.full((HEIGHT, WIDTH), 255, np.uint8)
 
 
+Map = tuple[float, ...]
+"""The six numbers of a (2, 3) matrix, row by row: from pixels of one picture to another's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Alignment:
     """How well two pictures agree where both show something."""
@@ -40,6 +44,25 @@ class Alignment:
     """Share of the blocks with texture that correlate, 0 to 1."""
     overlap: float
     """Share of the picture that shows more which the other one shows too, 0 to 1."""
+    map: Map
+    """From pixels of the part to those of the whole."""
+
+    def turned_round(self) -> "Alignment":
+        """The same of the whole in the part."""
+        back = np.linalg.inv(_square(self.map))
+        return Alignment(self.agreement, self.overlap, _numbers(back))
+
+    def followed_by(self, other: "Alignment") -> "Alignment":
+        """Of the first picture in the last one, where the one between was not looked at again.
+
+        Agreements multiply, so that a long chain of weak ones is worth nothing; the overlap is that
+        of the two ends.
+        """
+        both = _square(other.map) @ _square(self.map)
+        shown = _shown(both[:2])
+        return Alignment(
+            self.agreement * other.agreement, _overlap(shown, both[:2]), _numbers(both)
+        )
 
 
 def align(part: Small, whole: Small, start: Matrix) -> Alignment:
@@ -63,9 +86,8 @@ def align(part: Small, whole: Small, start: Matrix) -> Alignment:
 def _compare(part: Small, whole: Small, matrix: Matrix) -> Alignment:
     size, backwards = (WIDTH, HEIGHT), cv2.WARP_INVERSE_MAP
     laid = cv2.warpAffine(whole, matrix, size, flags=cv2.INTER_LINEAR | backwards)
-    shown = cv2.warpAffine(_INSIDE, matrix, size, flags=cv2.INTER_NEAREST | backwards)
-    covered = np.count_nonzero(shown) / shown.size
-    area = covered * abs(float(np.linalg.det(matrix[:, :2])))
+    shown = _shown(matrix)
+    overlap = _overlap(shown, matrix)
     both = _blocks(shown).min(axis=1) > 0
     one, other = _blocks(part)[both], _blocks(np.asarray(laid, dtype=np.float32))[both]
     one = one - one.mean(axis=1, keepdims=True)
@@ -73,11 +95,31 @@ def _compare(part: Small, whole: Small, matrix: Matrix) -> Alignment:
     spread_one, spread_other = (one**2).mean(axis=1), (other**2).mean(axis=1)
     textured = np.maximum(spread_one, spread_other) > _TEXTURE
     if textured.sum() < _MIN_BLOCKS:
-        return Alignment(0.0, min(covered, area, 1.0))
+        return Alignment(0.0, overlap, _numbers(matrix))
     correlation = (one * other).mean(axis=1)
     correlation /= np.sqrt((spread_one + _NOISE) * (spread_other + _NOISE))
     agreement = float((correlation[textured] >= _AGREES).mean())
-    return Alignment(agreement, float(min(covered, area, 1.0)))
+    return Alignment(agreement, overlap, _numbers(matrix))
+
+
+def _shown(matrix: Matrix) -> npt.NDArray[np.uint8]:
+    """Not 0 where a pixel of the part lies inside the whole."""
+    flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpAffine(_INSIDE, matrix, (WIDTH, HEIGHT), flags=flags), np.uint8)
+
+
+def _overlap(shown: npt.NDArray[np.uint8], matrix: Matrix) -> float:
+    covered = np.count_nonzero(shown) / shown.size
+    area = covered * abs(float(np.linalg.det(matrix[:, :2])))
+    return min(covered, area, 1.0)
+
+
+def _square(map_: Map) -> Matrix:
+    return np.array([map_[:3], map_[3:], (0, 0, 1)], dtype=np.float64)
+
+
+def _numbers(matrix: npt.NDArray[np.floating]) -> Map:
+    return tuple(float(number) for number in matrix[:2].ravel())
 
 
 def _blocks(picture: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:

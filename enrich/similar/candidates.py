@@ -207,6 +207,7 @@ def _table(pictures: _Pictures, found: Found, others: npt.NDArray[np.int64]) -> 
         "other": [pictures.parts[number].digest for number in others],
         "agreement": pa.nulls(len(found), pa.float64()),
         "overlap": pa.nulls(len(found), pa.float64()),
+        "map": pa.nulls(len(found), pa.list_(pa.float64())),
     }
     for side in ("part", "whole"):
         rows = found[side]

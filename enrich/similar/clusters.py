@@ -1,15 +1,20 @@
-"""Which pictures stay: each that is dropped is a confirmed copy of one that stays.
+"""Which pictures stay: each that is dropped is a copy of one that stays.
 
-From the best to the worst: a picture goes when a better one that stays is its copy, and of several
-the best is what it is a copy of. So copies of copies do not join into chains (the frames of a slow
-film are not one picture), and the answer depends on neither order nor workers. A pair is looked at
-only when the answer needs it.
+The best picture stays; whatever is a copy of it goes; of what is left the best stays, and so on.
+A copy may be one over others: a crop and a copy with a caption can hardly be compared, though the
+original is like both. The two ends must then overlap as much as if they had been compared, so that
+the frames of a slow film do not become one picture. The answer depends on neither order nor
+workers, and a pair is looked at only when the answer needs it.
 """
 
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from enrich.similar.alignment import Alignment
+
+Look = Callable[["Candidate"], Alignment]
+Confirm = Callable[[Alignment], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +30,14 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """A picture that goes, the better one of which it is a copy, and the pair that says so."""
+    """A picture that goes, and the better one that stays of which it is a copy."""
 
     picture: int
     copy_of: int
     candidate: int
+    """The pair that led there."""
+    alignment: Alignment
+    """Of the picture in the one that stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,27 +47,50 @@ class Settled:
     """What was found out about candidates that nobody had looked at."""
 
 
-def settle(
-    candidates: Sequence[Candidate],
-    look: Callable[[Candidate], Alignment],
-    confirmed: Callable[[Alignment], bool],
-) -> Settled:
+def settle(candidates: Sequence[Candidate], look: Look, confirmed: Confirm) -> Settled:
     """Decides over all candidates; `drops` come in the order of their pictures."""
-    better: dict[int, list[tuple[int, int]]] = {}
-    for number, one in enumerate(candidates):
-        high, low = sorted((one.part, one.whole))
-        better.setdefault(low, []).append((high, number))
-    settled = Settled([], {})
-    gone: set[int] = set()
-    for picture in sorted(better):
-        for other, number in sorted(better[picture]):
-            if other in gone:
-                continue
-            found = candidates[number].looked
-            if found is None:
-                found = settled.looks[number] = look(candidates[number])
-            if confirmed(found):
-                settled.drops.append(Drop(picture, other, number))
-                gone.add(picture)
-                break
-    return settled
+    settling = _Settling(candidates, look, confirmed)
+    for picture in sorted(settling.pairs):
+        if picture not in settling.gone:
+            settling.gather(picture)
+    drops = sorted(settling.gone.values(), key=lambda drop: drop.picture)
+    return Settled(drops, settling.looks)
+
+
+class _Settling:
+    def __init__(self, candidates: Sequence[Candidate], look: Look, confirmed: Confirm) -> None:
+        self._candidates, self._look, self._confirmed = candidates, look, confirmed
+        self._stay: set[int] = set()
+        self.looks: dict[int, Alignment] = {}
+        self.gone: dict[int, Drop] = {}
+        self.pairs: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        """Of each picture, the other ones and the candidates that say so, from the best."""
+        for number, one in enumerate(candidates):
+            self.pairs[one.part].append((one.whole, number))
+            self.pairs[one.whole].append((one.part, number))
+        for others in self.pairs.values():
+            others.sort()
+
+    def gather(self, best: int) -> None:
+        """Drops everything that is a copy of a picture that stays: the nearest ones first."""
+        self._stay.add(best)
+        waiting: deque[Drop | None] = deque([None])
+        while waiting:
+            over = waiting.popleft()
+            for other, number in self.pairs[over.picture if over else best]:
+                if other in self._stay or other in self.gone:
+                    continue
+                there = self._alignment(other, number)
+                if over is not None and self._confirmed(there):
+                    there = there.followed_by(over.alignment)
+                if self._confirmed(there):
+                    self.gone[other] = Drop(other, best, number, there)
+                    waiting.append(self.gone[other])
+
+    def _alignment(self, picture: int, number: int) -> Alignment:
+        """Of the picture in the other one of a candidate; looks when nobody has."""
+        one = self._candidates[number]
+        found = one.looked or self.looks.get(number)
+        if found is None:
+            found = self.looks[number] = self._look(one)
+        return found if one.part == picture else found.turned_round()

@@ -7,7 +7,7 @@ that no pair is looked at twice.
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
 import duckdb
 import numpy as np
@@ -87,7 +87,7 @@ def find_copies(
     drops, looks = _settle(layout, candidates, places, limits, workers)
     _remember(parts, options.hash_distance, pairs, looks)
     work = Work(described, compared.comparisons, compared.candidates, len(looks))
-    return _found(pairs, pictures, candidates, drops, looks), work
+    return _found(pairs, pictures, drops), work
 
 
 def _describe(layout: DatasetLayout, parts: Sequence[Part], workers: int) -> int:
@@ -119,7 +119,8 @@ def _load(
     connection.execute(
         """
         CREATE OR REPLACE TEMP TABLE near AS
-        SELECT k.file, p.file_row_number AS entry, p.window, p.distance, p.agreement, p.overlap,
+        SELECT k.file, p.file_row_number AS entry, p.window, p.distance,
+            p.agreement, p.overlap, p.map,
             a.row AS part, b.row AS whole
         FROM read_parquet($files, filename = true, file_row_number = true) AS p
         JOIN known AS k USING (filename)
@@ -141,7 +142,7 @@ def _load(
     connection.register("ranks", ranks)
     pairs = connection.sql(
         """
-        SELECT file, entry, "window", distance, agreement, overlap,
+        SELECT file, entry, "window", distance, agreement, overlap, "map",
             a.rank AS part, b.rank AS whole
         FROM near JOIN ranks AS a ON a.row = near.part JOIN ranks AS b ON b.row = near.whole
         ORDER BY a.rank, b.rank, "window"
@@ -153,12 +154,17 @@ def _load(
 
 
 def _candidates(pairs: pa.Table) -> list[Candidate]:
-    columns = (
-        pairs[name].to_pylist() for name in ("part", "whole", "window", "agreement", "overlap")
-    )
+    names = ("part", "whole", "window", "agreement", "overlap", "map")
     return [
-        Candidate(part, whole, window, None if agreement is None else Alignment(agreement, overlap))
-        for part, whole, window, agreement, overlap in zip(*columns, strict=True)
+        Candidate(
+            part,
+            whole,
+            window,
+            None if map_ is None else Alignment(agreement, overlap, tuple(map_)),
+        )
+        for part, whole, window, agreement, overlap, map_ in zip(
+            *(pairs[name].to_pylist() for name in names), strict=True
+        )
     ]
 
 
@@ -173,7 +179,7 @@ def _settle(
     looks: dict[int, Alignment] = {}
     for numbers, settled in look_at(layout, candidates, places, limits, workers):
         looks |= {numbers[number]: alignment for number, alignment in settled.looks.items()}
-        drops += [Drop(d.picture, d.copy_of, numbers[d.candidate]) for d in settled.drops]
+        drops += [replace(drop, candidate=numbers[drop.candidate]) for drop in settled.drops]
     return drops, looks
 
 
@@ -189,33 +195,24 @@ def _remember(
         path = parts[file].pairs
         rows = pq.read_table(path).to_pylist()
         for entry, alignment in alignments.items():
-            rows[entry] |= {"agreement": alignment.agreement, "overlap": alignment.overlap}
+            rows[entry] |= asdict(alignment)
         table = pa.Table.from_pylist(rows, schema=PAIRS_SCHEMA)
         write_marked(path, table, pairs_mark(parts[file], distance))
 
 
-def _found(
-    pairs: pa.Table,
-    pictures: pa.Table,
-    candidates: Sequence[Candidate],
-    drops: Sequence[Drop],
-    looks: dict[int, Alignment],
-) -> pa.Table:
+def _found(pairs: pa.Table, pictures: pa.Table, drops: Sequence[Drop]) -> pa.Table:
     rows, keys, distances = pictures["row"], pictures["key"], pairs["distance"]
     found = []
     for drop in drops:
-        seen = looks.get(drop.candidate) or candidates[drop.candidate].looked
-        assert seen is not None  # a drop is confirmed
-        distance = distances[drop.candidate].as_py()
+        distance, agreement = distances[drop.candidate].as_py(), drop.alignment.agreement
         found.append(
             {
                 "row": rows[drop.picture].as_py(),
                 "stays": rows[drop.copy_of].as_py(),
                 "distance": distance,
-                "agreement": seen.agreement,
-                "overlap": seen.overlap,
-                "detail": f"the picture of {keys[drop.copy_of]}: {seen.agreement:.0%} of it"
-                f" agrees, hashes {distance} bits apart",
+                "agreement": agreement,
+                "overlap": drop.alignment.overlap,
+                "detail": f"the picture of {keys[drop.copy_of]}: {agreement:.0%} of it agrees",
             }
         )
     return pa.Table.from_pylist(found, schema=FOUND_SCHEMA)

@@ -48,6 +48,7 @@ PAIRS_SCHEMA = pa.schema(
         ("other", pa.string()),  # digest of the other picture's part when they were compared
         ("agreement", pa.float64()),  # null until somebody had to look
         ("overlap", pa.float64()),
+        ("map", pa.list_(pa.float64())),  # six numbers: from pixels of `part` to those of `whole`
     ]
 )
 
