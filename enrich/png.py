@@ -6,6 +6,7 @@ Only those reach the decoder: compressed texts and profiles, which inflate to an
 import struct
 import zlib
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from enrich.image import MAX_WHOLE_PIXELS, Header, Pixels, displayed, truncated, undecodable
 from enrich.orientation import UPRIGHT, read_orientation
@@ -13,12 +14,27 @@ from enrich.pillow import decode_with_pillow
 
 START = b"\x89PNG\r\n\x1a\n"
 _MAX_CHUNKS = 100_000
-_FOR_PIXELS = frozenset({b"IHDR", b"PLTE", b"tRNS"})
+_FOR_PIXELS = frozenset({b"IHDR", b"PLTE"})
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
+_PALETTE = 3
+_WHOLE = ((0, 0, 1, 1),)
+# First row, first column, step of rows and of columns of each pass (W3C PNG, 8.1).
+_ADAM7 = (
+    (0, 0, 8, 8),
+    (0, 4, 8, 8),
+    (4, 0, 8, 4),
+    (0, 2, 4, 4),
+    (2, 0, 4, 2),
+    (0, 1, 2, 2),
+    (1, 0, 2, 1),
+)
+_LAYOUT = struct.Struct(">IIBBBBB")
+_PIECE = 1 << 16
+_INFLATED_AT_ONCE = 1 << 20
 _NO_CHECKSUM = bytes(4)  # Pillow does not look at that of image data; `pixels` does, before
 
 
-@dataclass(frozen=True, slots=True)
-class _Chunk:
+class _Chunk(NamedTuple):
     kind: bytes
     start: int
     """Of its content, behind length and kind."""
@@ -30,6 +46,11 @@ class PngFile:
     data: bytes
     header: Header
     chunks: list[_Chunk]
+
+    @property
+    def layout(self) -> tuple[int, int, int, int, int, int, int]:
+        """Width, height, bit depth, colour type, compression, filter and interlace methods."""
+        return _LAYOUT.unpack_from(self.data, self.chunks[0].start)
 
     @property
     def max_pixels(self) -> int:
@@ -53,9 +74,13 @@ class PngFile:
             elif chunk.kind in _FOR_PIXELS:
                 parts.append(view[chunk.start - 8 : chunk.end + 4])
         length = struct.pack(">I", sum(map(len, image)))
-        return decode_with_pillow(
-            b"".join([*parts, length, b"IDAT", *image, _NO_CHECKSUM, _chunk(b"IEND")]), "PNG"
-        )
+        alone = b"".join([*parts, length, b"IDAT", *image, _NO_CHECKSUM, _chunk(b"IEND")])
+        pixels = decode_with_pillow(alone, "PNG")
+        # Rows that the image data does not reach to stay zero, and Pillow says nothing.
+        *_, colour_type, _, _, interlaced = self.layout
+        if interlaced or colour_type == _PALETTE or not pixels[-1].any():
+            _check_length(image, _raw_bytes(*self.layout))
+        return pixels
 
 
 def open_png(data: bytes) -> PngFile:
@@ -65,7 +90,7 @@ def open_png(data: bytes) -> PngFile:
         raise undecodable("the PNG does not begin with its header")
     if sum(chunk.kind == b"IHDR" for chunk in chunks) > 1:
         raise undecodable("the PNG has two headers")
-    width, height = struct.unpack_from(">II", data, chunks[0].start)
+    width, height, *_ = _LAYOUT.unpack_from(data, chunks[0].start)
     exif = next((data[c.start : c.end] for c in chunks if c.kind == b"eXIf"), b"")
     orientation = read_orientation(exif) if exif else UPRIGHT
     return PngFile(data, displayed("PNG", width, height, orientation), chunks)
@@ -87,6 +112,31 @@ def _chunks(data: bytes) -> list[_Chunk]:
         if len(chunks) > _MAX_CHUNKS:
             raise undecodable(f"the PNG has more than {_MAX_CHUNKS} chunks")
     raise truncated(f"the PNG ends at byte {len(data)}, before its IEND chunk")
+
+
+def _raw_bytes(
+    width: int, height: int, depth: int, colour_type: int, _: int, __: int, interlaced: int
+) -> int:
+    """Bytes of the filtered rows of a picture (W3C PNG, 7.2 and 9.2)."""
+    bits = depth * _CHANNELS[colour_type]
+    total = 0
+    for row, column, rows, columns in _ADAM7 if interlaced else _WHOLE:
+        across, down = -(-(width - column) // columns), -(-(height - row) // rows)
+        total += down * (1 + -(-across * bits // 8)) if across > 0 and down > 0 else 0
+    return total
+
+
+def _check_length(image: list[memoryview], wanted: int) -> None:
+    """Raises BadImageError when the image data inflates to less than what is wanted."""
+    stream = zlib.decompressobj()
+    pieces = (part[at : at + _PIECE] for part in image for at in range(0, len(part), _PIECE))
+    for piece in pieces:
+        rest: bytes | memoryview = piece
+        while rest and wanted > 0 and not stream.eof:
+            wanted -= len(stream.decompress(rest, _INFLATED_AT_ONCE))
+            rest = stream.unconsumed_tail
+    if wanted > len(stream.flush() if wanted > 0 else b""):
+        raise truncated("the PNG's image data ends before its last row")
 
 
 def _chunk(kind: bytes) -> bytes:
