@@ -39,6 +39,19 @@ def enrich(
     min_entropy: float | None = typer.Option(
         None, help="Keep photographs whose grey histogram has more bits (0 to 8) than this."
     ),
+    views: str = typer.Option(
+        "none", help="Level views per equirectangular panorama: cardinal, a number, or none."
+    ),
+    fov: float = typer.Option(90.0, help="Degrees across the width of such a view."),
+    keep_original: str = typer.Option(
+        "none", help="Store the captured bytes, too (beside), or in place of the image (instead)."
+    ),
+    blur_faces: Path | None = typer.Option(
+        None, help="ONNX file of YuNet: find faces and blur them."
+    ),
+    blur_plates: Path | None = typer.Option(
+        None, help="ONNX file of LPD-YuNet: find number plates and blur them."
+    ),
     workers: int = typer.Option(0, min=0, help="Parallel tasks; 0 for as many as there are cores."),
     force: bool = typer.Option(False, "--force", help="Do finished segments again."),
     refilter: bool = typer.Option(
@@ -54,8 +67,9 @@ def enrich(
 ) -> None:
     """Filter, resize, geocode, hash and deduplicate everything under DATASET/raw."""
     layout = DatasetLayout(dataset) if follow else DatasetLayout.existing(dataset)
+    from enrich.detect import FACE, PLATE, open_model
     from enrich.follow import follow_dataset
-    from enrich.options import EnrichOptions, parse_size
+    from enrich.options import EnrichOptions, parse_keep_original, parse_size, parse_views
     from enrich.run import enrich_dataset
 
     width, height = parse_size(size)
@@ -68,6 +82,11 @@ def enrich(
         max_brightness=max_brightness,
         min_contrast=min_contrast,
         min_entropy=min_entropy,
+        views=parse_views(views),
+        fov=fov,
+        keep_original=parse_keep_original(keep_original),
+        blur_faces=open_model(FACE, blur_faces) if blur_faces else None,
+        blur_plates=open_model(PLATE, blur_plates) if blur_plates else None,
     )
     workers = workers or default_workers()
     if follow:

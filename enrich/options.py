@@ -1,12 +1,18 @@
 """What decides the content of `enriched/`: printed at the start, stored beside the parts."""
 
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from typing import Any
 
+from enrich.detect import Model
+from enrich.panorama import MAX_FOV, MAX_SPHERE_WIDTH, Lens
 from enrich.regions import NEAREST_LIMIT_KM
 from shards.errors import UsageError
 
 MAX_SIDE = 8192
+MAX_VIEWS = 64
+CARDINAL = 4
+"""Views of `--views cardinal`: north, east, south, west."""
 THRESHOLDS = (
     "min_rgb_variance",
     "min_laplacian_variance",
@@ -15,6 +21,17 @@ THRESHOLDS = (
     "min_contrast",
     "min_entropy",
 )
+
+
+class KeepOriginal(StrEnum):
+    """What becomes of the captured bytes of a photograph that is kept."""
+
+    NONE = "none"
+    """They stay in `raw/`."""
+    BESIDE = "beside"
+    """They stand in the part, too, after the image."""
+    INSTEAD = "instead"
+    """They are the image. The scores are still those at the working size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +54,14 @@ class EnrichOptions:
     limit_km: float = NEAREST_LIMIT_KM
     """How far outside every region a position may lie."""
     jpeg_quality: int = 95
+    views: int = 0
+    """Level views into which an equirectangular panorama is cut; with 0 it stays one picture."""
+    fov: float = 90.0
+    """Degrees across the width of such a view."""
+    keep_original: KeepOriginal = KeepOriginal.NONE
+    blur_faces: Model | None = None
+    """The network that finds what is blurred; None blurs nothing."""
+    blur_plates: Model | None = None
 
     def __post_init__(self) -> None:
         if not (1 <= self.width <= MAX_SIDE and 1 <= self.height <= MAX_SIDE):
@@ -46,13 +71,50 @@ class EnrichOptions:
                 raise UsageError(f"{name} {number}: use a number from 0 up")
         if not 1 <= self.jpeg_quality <= 100:
             raise UsageError(f"jpeg_quality {self.jpeg_quality}: use 1 to 100")
+        if not 0 <= self.views <= MAX_VIEWS:
+            raise UsageError(f"--views {self.views}: use none, cardinal, or 1 to {MAX_VIEWS}")
+        if self.views:
+            self._check_lens()
+        if self.keep_original is not KeepOriginal.NONE and self.models:
+            raise UsageError(
+                f"--keep-original {self.keep_original}: the captured bytes would show what"
+                " --blur-faces and --blur-plates hide; use one or the other"
+            )
+        if self.keep_original is KeepOriginal.INSTEAD and self.views:
+            raise UsageError(
+                "--keep-original instead: a view is no captured file; use beside, or --views none"
+            )
+
+    def _check_lens(self) -> None:
+        if not 0 < self.fov <= MAX_FOV or self.lens.longer_fov > MAX_FOV:
+            raise UsageError(
+                f"fov {self.fov:g} for views of {self.width}x{self.height}: use a number above 0"
+                f" such that neither side sees more than {MAX_FOV:g} degrees"
+            )
+        if self.lens.sphere_width > MAX_SPHERE_WIDTH:
+            raise UsageError(
+                f"fov {self.fov:g} for views of {self.width}x{self.height}: needs panoramas of"
+                f" {self.lens.sphere_width} columns; use a smaller --size or a larger --fov"
+            )
+
+    @property
+    def lens(self) -> Lens:
+        """What takes the views."""
+        return Lens(self.width, self.height, self.fov)
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """The networks that find what is blurred."""
+        return tuple(model for model in (self.blur_faces, self.blur_plates) if model)
 
     def thresholds(self) -> dict[str, float]:
         """What the filters ask, by name: all that `enrich --refilter` can change."""
         return {name: getattr(self, name) for name in THRESHOLDS if getattr(self, name) is not None}
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """All options; a network is its content's SHA-256."""
+        models = {"blur_faces": self.blur_faces, "blur_plates": self.blur_plates}
+        return asdict(self) | {name: one.sha256 if one else None for name, one in models.items()}
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -63,3 +125,21 @@ def parse_size(text: str) -> tuple[int, int]:
     ):
         raise UsageError(f"--size {text}: write it as WIDTHxHEIGHT, for example 320x180")
     return int(width), int(height)
+
+
+def parse_views(text: str) -> int:
+    """`none`, `cardinal` or a number as the number of views."""
+    known = {"none": 0, "cardinal": CARDINAL}
+    if text in known:
+        return known[text]
+    if text.isascii() and text.isdigit() and 1 <= int(text[:4]) <= MAX_VIEWS:
+        return int(text)
+    raise UsageError(f"--views {text}: use none, cardinal, or 1 to {MAX_VIEWS}")
+
+
+def parse_keep_original(text: str) -> KeepOriginal:
+    """`none`, `beside` or `instead`."""
+    try:
+        return KeepOriginal(text)
+    except ValueError:
+        raise UsageError(f"--keep-original {text}: use none, beside or instead") from None

@@ -27,10 +27,12 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class PartSummary:
-    """What became of a segment's captures: `captures` = `kept` + the sum of `rejected`."""
+    """What became of a segment's captures: `rows` = `kept` + the sum of `rejected`."""
 
     segment: str
     captures: int
+    rows: int
+    """One for each capture, and one more for each further view of a panorama."""
     kept: int
     rejected: dict[str, int]
 
@@ -67,13 +69,15 @@ def is_current(path: Path, options: EnrichOptions) -> bool:
 
 def summarise_part(layout: DatasetLayout, segment: Path) -> PartSummary:
     """Counts the rows of a finished part. Raises WorkError when they do not add up."""
-    table = pq.read_table(layout.part_rows(segment), columns=["status", "reason"])
+    table = pq.read_table(layout.part_rows(segment), columns=["status", "reason", "view"])
     kept = Counter(table["status"].to_pylist())[Status.KEPT]
     reasons = Counter(reason for reason in table["reason"].to_pylist() if reason is not None)
     if table.num_rows != kept + reasons.total():
         raise WorkError(f"{layout.part_rows(segment)}: rows do not add up; delete it, enrich again")
     rejected = dict(sorted(reasons.items()))
-    return PartSummary(layout.relative(segment), table.num_rows, kept, rejected)
+    # A capture's first row, or its only one, has view 0.
+    captures = Counter(table["view"].to_pylist())[0]
+    return PartSummary(layout.relative(segment), captures, table.num_rows, kept, rejected)
 
 
 def _thresholds(options: EnrichOptions) -> bytes:

@@ -6,33 +6,37 @@ segment and options give the same bytes. The rows' file is written last, so it m
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 import cv2
 
-from enrich.decode import Decoded, Pixels, decode, oversized
+from enrich.decode import Header, Pixels, oversized
 from enrich.filters import Evidence, Filter, default_filters, first_rejection
-from enrich.options import EnrichOptions
+from enrich.options import EnrichOptions, KeepOriginal
 from enrich.part import BATCH_CAPTURES, PartSummary, batches, row_table, summarise_part, write_rows
+from enrich.pictures import Picture, take_pictures
 from enrich.places import Place, locate_captures
 from enrich.quality import score
 from enrich.regions import load_region_table
 from enrich.rejection import Rejection
-from enrich.resize import resize
 from enrich.rows import (
     Row,
     capture_columns,
     image_columns,
     kept_columns,
+    original_columns,
+    picture_columns,
     place_columns,
     rejected_columns,
+    view_columns,
 )
 from shards.atomic import atomic_file
 from shards.capture import Capture
 from shards.keys import is_key
 from shards.layout import DatasetLayout
+from shards.members import ORIGINAL, extension
 from shards.schema import Reason
 from shards.segment import RawSample, read_segment
 from shards.tar import END_OF_ARCHIVE, write_member
@@ -102,37 +106,60 @@ def open_part(layout: DatasetLayout, segment: Path, options: EnrichOptions) -> I
 
 def enrich_capture(part: Part, one: Located) -> list[Row]:
     """Its rows; the images of those that are kept go into the part."""
-    data, decoded = _photograph(part, one.sample)
-    pixels = scores = None
-    if decoded.pixels is not None:
-        pixels = resize(decoded.pixels, part.options.width, part.options.height)
-        scores = score(pixels)
-    row = capture_columns(one.sample, one.capture, part.raw_name)
-    row |= place_columns(one.place) | image_columns(data, decoded.header, scores)
-    damage = _damage(one.sample) or decoded.rejection
-    rejection = first_rejection(part.filters, Evidence(damage, scores, one.place))
-    if rejection is not None:
-        return [row | rejected_columns(rejection)]
-    assert pixels is not None  # without pixels there is a `damage`
-    return [row | _store(part, one.sample.key, pixels)]
+    damage = _damage(one.sample)
+    data, header, pictures = _look(part, one, damage)
+    capture = capture_columns(one.sample, one.capture, part.raw_name)
+    capture |= place_columns(one.place) | image_columns(data, header)
+    rows: list[Row] = []
+    original: Row = {}
+    for picture in pictures:
+        row = capture | (view_columns(capture, picture.view) if picture.view else {})
+        scores = score(picture.pixels) if picture.pixels is not None else None
+        row |= picture_columns(scores, picture.blurred)
+        evidence = Evidence(damage or picture.rejection, scores, one.place)
+        rejection = first_rejection(part.filters, evidence)
+        if rejection is not None:
+            rows.append(row | rejected_columns(rejection))
+            continue
+        assert picture.pixels is not None  # without pixels there is a rejection
+        row |= _store(part, row, picture.pixels, data)
+        if part.options.keep_original is KeepOriginal.BESIDE:
+            # Once for all views. The key is the capture's, whichever of them are kept.
+            original = original or _store_original(part, capture["key"], data)
+        rows.append(row | original)
+    return rows
 
 
-def _photograph(part: Part, sample: RawSample) -> tuple[bytes, Decoded]:
-    """The captured bytes, read only when there are not too many, and what they decode to."""
-    if problem := oversized(sample.image_size):
-        return b"", Decoded(None, None, problem)
-    part.raw.seek(sample.image_offset)
-    data = part.raw.read(sample.image_size)
-    return data, decode(data, part.options.width, part.options.height)
+def _look(
+    part: Part, one: Located, damage: Rejection | None
+) -> tuple[bytes, Header | None, list[Picture]]:
+    """The captured bytes, read only when there are not too many, and what is in them."""
+    if problem := oversized(one.sample.image_size):
+        return b"", None, [Picture(None, problem)]
+    part.raw.seek(one.sample.image_offset)
+    data = part.raw.read(one.sample.image_size)
+    # What is damaged is one row, even if its image is a panorama.
+    options = replace(part.options, views=0) if damage else part.options
+    return data, *take_pictures(data, one.capture.extra, options)
 
 
-def _store(part: Part, key: str, pixels: Pixels) -> Row:
+def _store(part: Part, row: Row, pixels: Pixels, data: bytes) -> Row:
+    """The row's image in the part: the pixels as JPEG, or the captured bytes instead."""
+    if part.options.keep_original is KeepOriginal.INSTEAD:
+        offset = write_member(part.images, f"{row['key']}.{extension(row['format'])}", data)
+        size = row["source_width"], row["source_height"]
+        columns = kept_columns(*size, part.images_name, offset, len(data))
+        return columns | original_columns(offset, len(data))
     quality = [cv2.IMWRITE_JPEG_QUALITY, part.options.jpeg_quality]
     _, encoded = cv2.imencode(".jpg", pixels, quality)
-    data = encoded.tobytes()
-    offset = write_member(part.images, f"{key}.jpg", data)
-    width, height = part.options.width, part.options.height
-    return kept_columns(width, height, part.images_name, offset, len(data))
+    image = encoded.tobytes()
+    offset = write_member(part.images, f"{row['key']}.jpg", image)
+    size = part.options.width, part.options.height
+    return kept_columns(*size, part.images_name, offset, len(image))
+
+
+def _store_original(part: Part, key: str, data: bytes) -> Row:
+    return original_columns(write_member(part.images, f"{key}.{ORIGINAL}", data), len(data))
 
 
 def _record(sample: RawSample, source: str) -> Capture:

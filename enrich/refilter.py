@@ -17,6 +17,7 @@ from enrich.part import PartSummary, row_table, summarise_part, write_rows
 from enrich.pipeline import Part, enrich_capture, locate_segment, open_part
 from enrich.rows import NOT_STORED, Row, rejected_columns
 from shards.layout import DatasetLayout
+from shards.members import Kept, kept
 from shards.schema import Status
 from shards.tar import BLOCK, padded
 
@@ -61,20 +62,31 @@ def _write_images(
             if any(was["tar"] is None and row["status"] == Status.KEPT for was, row in pairs):
                 written += enrich_capture(part, located[offset])
             else:
-                written += [_copied(part, stored, row) for _, row in pairs]
+                written += _copied(part, stored, [row for _, row in pairs])
         # Until the new rows are there the part counts as missing, and would be made from the start.
         layout.part_rows(segment).unlink()
     return written
 
 
-def _copied(part: Part, stored: BinaryIO, row: Row) -> Row:
-    """The row with its members in the new tar, copied with their headers."""
-    places = {
-        name: _copy(part, stored, row[name], row[name.replace("offset", "size")])
-        for name in ("tar_offset", "original_offset")
-        if row[name] is not None
-    }
-    return row | places
+def _copied(part: Part, stored: BinaryIO, rows: list[Row]) -> list[Row]:
+    """One capture's rows with their members in the new tar, copied with their headers.
+
+    Views of one panorama share one original, which stands after the first image.
+    """
+    copied = []
+    original = None
+    for row in rows:
+        if row["tar"] is None:
+            copied.append(row)
+            continue
+        places = {"tar_offset": _copy(part, stored, row["tar_offset"], row["tar_size"])}
+        if kept(row) is Kept.INSTEAD:
+            places["original_offset"] = places["tar_offset"]
+        elif kept(row) is Kept.BESIDE:
+            original = original or _copy(part, stored, row["original_offset"], row["original_size"])
+            places["original_offset"] = original
+        copied.append(row | places)
+    return copied
 
 
 def _copy(part: Part, stored: BinaryIO, offset: int, size: int) -> int:

@@ -8,10 +8,12 @@ from enrich.captured_at import parse_time
 from enrich.countries import country_name
 from enrich.decode import Header
 from enrich.heading import parse_heading
+from enrich.pictures import View
 from enrich.places import Place
 from enrich.quality import Scores
 from enrich.rejection import Rejection
 from shards.capture import Capture
+from shards.keys import view_key
 from shards.schema import METADATA_SCHEMA, Status
 from shards.segment import RawSample
 
@@ -61,15 +63,29 @@ def place_columns(place: Place) -> Row:
     }
 
 
-def image_columns(data: bytes, header: Header | None, scores: Scores | None) -> Row:
-    """What the captured bytes say; the scores are those at the working size."""
+def image_columns(data: bytes, header: Header | None) -> Row:
+    """What the captured bytes say."""
     return {
         "sha256": hashlib.sha256(data).hexdigest() if data else None,
         "format": header.format if header else None,
         "source_width": header.width if header else None,
         "source_height": header.height if header else None,
-        **(asdict(scores) if scores else {}),
     }
+
+
+def view_columns(row: Row, view: View) -> Row:
+    """What tells the views of one panorama apart, and what keeps them together."""
+    return {
+        "key": view_key(row["key"], view.number),
+        "group_id": row["group_id"] or row["key"],
+        "view": view.number,
+        "heading": view.heading,
+    }
+
+
+def picture_columns(scores: Scores | None, blurred: str | None) -> Row:
+    """What was found in a picture at the working size."""
+    return {"blurred": blurred, **(asdict(scores) if scores else {})}
 
 
 def kept_columns(width: int, height: int, tar: str, offset: int, size: int) -> Row:
@@ -81,6 +97,10 @@ def kept_columns(width: int, height: int, tar: str, offset: int, size: int) -> R
         "tar_offset": offset,
         "tar_size": size,
     }
+
+
+def original_columns(offset: int, size: int) -> Row:
+    return {"original_offset": offset, "original_size": size}
 
 
 def rejected_columns(rejection: Rejection) -> Row:

@@ -27,9 +27,11 @@ class EnrichSummary:
     """The dataset after the run; the segment counts and the speed are of this run alone."""
 
     captures: int
+    rows: int
+    """One for each capture, and one more for each further view of a panorama."""
     kept: int
     rejected: dict[str, int]
-    """By reason, duplicates included: captures = kept + the sum of these."""
+    """By reason, duplicates included: rows = kept + the sum of these."""
     countries: int
     segments_done: int
     segments_skipped: int
@@ -45,6 +47,7 @@ class EnrichSummary:
         }
         return {
             "captures": self.captures,
+            "rows": self.rows,
             "kept": self.kept,
             "rejected": self.rejected,
             "countries": self.countries,
@@ -86,6 +89,7 @@ def enrich_dataset(
     counts = count_captures(layout)
     return EnrichSummary(
         captures=counts.captures,
+        rows=counts.rows,
         kept=counts.kept,
         rejected=counts.rejected,
         countries=counts.countries,

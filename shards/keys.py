@@ -29,6 +29,14 @@ def make_key(source: str, *identity: str | int) -> str:
     return f"{re.sub('[^A-Za-z0-9_-]', '_', source)[:32]}-{digest}"
 
 
+def view_key(key: str, view: int) -> str:
+    """The key of a panorama's view: `<key>-v0` and so on; a key too long for that is hashed."""
+    name = f"{key}-v{view}"
+    if is_key(name):
+        return name
+    return f"{key[:32]}-{hashlib.sha256(key.encode()).hexdigest()[:24]}-v{view}"
+
+
 def file_key(sha256: str) -> str:
     """The key of a file that has no identity but its bytes."""
     return f"file-{sha256[:24]}"

@@ -73,7 +73,7 @@ def test_the_rules(tmp_path: Path) -> None:
     layout = written(tmp_path, PARTS)
     assert found(layout) == EXPECTED
     counts = {"blurry": 1, "duplicate_bytes": 2, "duplicate_key": 2, "duplicate_position": 1}
-    assert count_captures(layout) == CaptureCounts(13, 7, counts, 1)
+    assert count_captures(layout) == CaptureCounts(13, 13, 7, counts, 1)
 
 
 def test_of_one_key_the_smallest_bytes_stay(tmp_path: Path) -> None:
@@ -110,4 +110,4 @@ def test_the_order_of_rows_and_parts_does_not_matter(tmp_path: Path) -> None:
 def test_no_duplicates_is_an_empty_file(tmp_path: Path) -> None:
     layout = written(tmp_path, [[row("a", "1", 1.0)]])
     assert found(layout) == []
-    assert count_captures(layout) == CaptureCounts(1, 1, {}, 1)
+    assert count_captures(layout) == CaptureCounts(1, 1, 1, {}, 1)

@@ -16,7 +16,14 @@ from enrich.places import Place, locate_captures
 from enrich.quality import Scores
 from enrich.regions import load_region_table
 from enrich.rejection import Rejection
-from enrich.rows import Row, capture_columns, image_columns, place_columns, rejected_columns
+from enrich.rows import (
+    Row,
+    capture_columns,
+    image_columns,
+    picture_columns,
+    place_columns,
+    rejected_columns,
+)
 from shards.errors import UsageError
 from shards.schema import METADATA_SCHEMA, Reason
 from shards.segment import RawSample
@@ -112,7 +119,8 @@ def stored(evidence: Evidence, rejection: Rejection | None, path: Path) -> Row:
     """The row of a capture as it comes back from a Parquet file."""
     sample = RawSample("test-1", 512, 100, None)
     row = capture_columns(sample, capture("test-1"), "raw/test/w-000000.tar")
-    row |= place_columns(evidence.place) | image_columns(b"x", None, evidence.scores)
+    row |= place_columns(evidence.place) | image_columns(b"x", None)
+    row |= picture_columns(evidence.scores, None)
     row |= rejected_columns(rejection) if rejection else {"status": "kept"}
     pq.write_table(pa.Table.from_pylist([row], schema=METADATA_SCHEMA), path)
     return dict[str, Any](pq.read_table(path).to_pylist()[0])

@@ -50,7 +50,7 @@ def test_a_kept_capture_from_end_to_end(tmp_path: Path) -> None:
     )
     segment = write_segment(layout, "w-000000", [(record, data, "jpeg")])
     summary, (row,) = enriched(layout, segment)
-    assert summary == PartSummary("raw/test/w-000000.tar", 1, 1, {})
+    assert summary == PartSummary("raw/test/w-000000.tar", 1, 1, 1, {})
     expected = {
         "key": "test-1",
         "source": "test",
@@ -116,7 +116,7 @@ def test_every_bad_input_is_a_row_with_its_reason(
     good = (capture("z", lat="", lon="", country="the Netherlands"), jpeg(), "jpg")
     summary, rows = enriched(layout, write_segment(layout, "w-000000", [*bad.values(), good]))
     assert [row["reason"] for row in rows] == [*bad, None]
-    assert summary == PartSummary("raw/test/w-000000.tar", 10, 1, dict.fromkeys(sorted(bad), 1))
+    assert summary == PartSummary("raw/test/w-000000.tar", 10, 10, 1, dict.fromkeys(sorted(bad), 1))
     for row in rows[:-1]:
         assert (row["status"], row["tar"], row["width"]) == ("rejected", None, None)
         assert row["detail"]
