@@ -22,9 +22,8 @@ from enrich.similar.store import (
     pairs_mark,
     write_marked,
 )
-from enrich.similar.windows import CENTRE, CROPS, REGIONS, TURNED_CENTRES, WINDOWS
+from enrich.similar.windows import CENTRE, REGIONS, TURNED_CENTRES, WHOLE, WINDOWS, Window
 
-WHOLE_NUMBER = -1
 REGION_STRICTER = 2
 """Bits less for a region that is compared with itself: captions leave it as it is."""
 _COLUMNS_AT_ONCE = 8
@@ -47,7 +46,7 @@ class Compared:
 def compare_new_parts(parts: Sequence[Part], distance: int, *, threads: int = 1) -> Compared:
     """Writes the pairs file of every part that has none.
 
-    Memory is about 250 bytes for each picture of the dataset, and 20 for each candidate.
+    Memory is about 300 bytes for each picture of the dataset, and 20 for each candidate.
     """
     new = [part for part in parts if not part.pairs.exists()]
     if not new:
@@ -73,8 +72,8 @@ class _Pictures:
         counts = [pq.read_metadata(part.fingerprints).num_rows for part in parts]
         self.starts = np.concatenate([[0], np.cumsum(counts)])
         self.new = np.repeat([not part.pairs.exists() for part in parts], counts)
-        names = ["phash", "content", "raw_offset", "view"]
-        self.phash, self._content, self.offset, self.view = self.columns(names)
+        names = ["content", "raw_offset", "view"]
+        self._content, self.offset, self.view = self.columns(names)
         self.part = np.repeat(np.arange(len(parts)), counts)
 
     def columns(self, names: list[str]) -> list[Hashes]:
@@ -99,20 +98,20 @@ def _find(pictures: _Pictures, distance: int, threads: int) -> Found:
     """The candidates of the new pictures, each pair once, with its nearest window."""
     stricter = max(0, distance - REGION_STRICTER)
     search = _Search(pictures, threads)
-    search.alike(pictures.phash, WHOLE_NUMBER, distance)
-    centre = None
+    anchors: dict[Window, Hashes] = {}
     for begin in range(0, len(WINDOWS), _COLUMNS_AT_ONCE):
         names = WINDOW_COLUMNS[begin : begin + _COLUMNS_AT_ONCE]
         for number, hashes in enumerate(pictures.columns(names), begin):
             window = WINDOWS[number]
-            if window is CENTRE:
-                centre = hashes
-            if window in REGIONS:
+            if window in (WHOLE, CENTRE):
+                anchors[window] = hashes
+            if window == WHOLE:
+                search.alike(hashes, number, distance)
+            elif window in REGIONS:
                 search.alike(hashes, number, stricter)
-            elif window in CROPS:
-                search.inside(pictures.phash, hashes, number, distance)
-            elif window in TURNED_CENTRES and centre is not None:
-                search.inside(centre, hashes, number, distance)
+            else:
+                anchor = CENTRE if window in TURNED_CENTRES else WHOLE
+                search.inside(anchors[anchor], hashes, number, distance)
     return search.found()
 
 
@@ -169,7 +168,7 @@ class _Search:
         fresh = np.empty(int(kept.sum()), _FOUND)
         fresh["part"], fresh["whole"] = part[kept], whole[kept]
         fresh["window"], fresh["distance"] = window, near.distance[kept]
-        if window == WHOLE_NUMBER or WINDOWS[window] in REGIONS:
+        if WINDOWS[window] in (WHOLE, *REGIONS):
             # Neither lies in the other: the one that stands first is the part.
             low = np.minimum(fresh["part"], fresh["whole"])
             fresh["whole"] = np.maximum(fresh["part"], fresh["whole"])

@@ -29,7 +29,7 @@ def describe_part(layout: DatasetLayout, part: Part) -> None:
     Raises WorkError, in one line, when the stored pictures are not where the rows say.
     """
     cv2.setNumThreads(1)
-    columns = ["raw_offset", "view", "sha256", "phash", "status", *_PLACE]
+    columns = ["raw_offset", "view", "sha256", "status", *_PLACE]
     rows = pq.read_table(part.rows, columns=columns)
     stored = pc.and_(pc.equal(rows["status"], str(Status.KEPT)), pc.is_valid(rows["tar"]))
     rows = rows.filter(pc.and_(stored, pc.is_valid(rows["sha256"])))
@@ -38,7 +38,7 @@ def describe_part(layout: DatasetLayout, part: Part) -> None:
     for number, place in enumerate(places):
         hashes[number] = fingerprint(read_picture(layout, *place))
     contents = [int(text[:15], 16) for text in rows["sha256"].to_pylist()]
-    found = {name: rows[name] for name in ("raw_offset", "view", "phash")} | {"content": contents}
+    found = {name: rows[name] for name in ("raw_offset", "view")} | {"content": contents}
     found |= {
         name: pa.array(hashes[:, column].view(np.int64))
         for column, name in enumerate(WINDOW_COLUMNS)

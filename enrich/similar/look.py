@@ -15,7 +15,6 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from enrich.similar.alignment import Alignment, align
-from enrich.similar.candidates import WHOLE_NUMBER
 from enrich.similar.clusters import Candidate, Settled, settle
 from enrich.similar.describe import read_picture
 from enrich.similar.fingerprint import Small
@@ -82,7 +81,7 @@ def look_at(
 
 def start_of(window: int) -> Matrix:
     """The map from a picture into the one that has this window: where the alignment begins."""
-    if window == WHOLE_NUMBER or WINDOWS[window] in REGIONS:
+    if WINDOWS[window] in REGIONS:
         return WHOLE.matrix()
     if WINDOWS[window] in TURNED_CENTRES:
         return Window(0, 1, 0, 1, WINDOWS[window].turn).matrix()

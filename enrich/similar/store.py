@@ -31,7 +31,6 @@ FINGERPRINT_SCHEMA = pa.schema(
         ("raw_offset", pa.int64()),
         ("view", pa.int32()),
         ("content", pa.int64()),  # the beginning of sha256: what is equal anyway needs no look
-        ("phash", pa.int64()),
         *((name, pa.int64()) for name in WINDOW_COLUMNS),  # 0: the window is too smooth
     ]
 )
@@ -43,7 +42,7 @@ PAIRS_SCHEMA = pa.schema(
         ("whole_segment", pa.string()),
         ("whole_offset", pa.int64()),
         ("whole_view", pa.int32()),
-        ("window", pa.int32()),  # into WINDOWS; -1 for the whole picture
+        ("window", pa.int32()),  # of `whole`, into WINDOWS
         ("distance", pa.int32()),  # bits
         ("other", pa.string()),  # digest of the other picture's part when they were compared
         ("agreement", pa.float64()),  # null until somebody had to look

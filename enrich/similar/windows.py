@@ -81,5 +81,5 @@ CROPS = (
 TURNED_CENTRES = tuple(_centred(0.8, turn) for turn in (1.5, -1.5, 3, -3))
 """Each is compared with the centre of other pictures: turned, with the corners filled up."""
 
-WINDOWS = (*REGIONS, *CROPS, *TURNED_CENTRES)
+WINDOWS = (WHOLE, *REGIONS, *CROPS, *TURNED_CENTRES)
 """In the order of a fingerprint."""
