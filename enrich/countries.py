@@ -1,85 +1,40 @@
-"""Country names and codes: ISO 3166-1 by `pycountry`, plus Kosovo, plus the names people use.
+"""Country codes and names: which country a text names, exactly or with a letter or two wrong.
 
 Codes are alpha-2. Names are pycountry's (`Korea, Republic of`), which the report's lists use too.
 """
 
-import re
-import unicodedata
-from functools import cache
-from typing import Any
+from dataclasses import dataclass
+from functools import cache, lru_cache
 
 import pycountry
 
-KOSOVO = "XK"
-"""User-assigned in ISO 3166, but the code in general use; alpha-3 is XKX, or XKK with Unicode."""
-
-EVERYDAY_NAMES = {
-    "AE": ("UAE", "Emirates"),
-    "BA": ("Bosnia", "Bosnia & Herzegovina", "Bosnia-Herzegovina"),
-    "BN": ("Brunei",),
-    "BO": ("Plurinational State of Bolivia",),
-    "BQ": ("Caribbean Netherlands",),
-    "BS": ("The Bahamas",),
-    "CC": ("Cocos Islands", "Keeling Islands"),
-    "CD": (
-        "Congo-Kinshasa",
-        "Congo Kinshasa",
-        "Congo (Kinshasa)",
-        "Congo, Democratic Republic of the",
-        "Democratic Republic of Congo",
-        "Democratic Republic of the Congo",
-        "DR Congo",
-        "DRC",
-        "Zaire",
-    ),
-    "CG": (
-        "Congo-Brazzaville",
-        "Congo Brazzaville",
-        "Congo (Brazzaville)",
-        "Congo Republic",
-        "Congo, Republic of the",
-        "Republic of Congo",
-        "Republic of the Congo",
-    ),
-    "CI": ("Ivory Coast", "Cote d Ivoire"),
-    "CV": ("Cape Verde",),
-    "CZ": ("Czech Republic",),
-    "FK": ("Falkland Islands", "Falklands"),
-    "FM": ("Micronesia", "Federated States of Micronesia"),
-    "FO": ("Faeroe Islands", "Faroes"),
-    "GB": ("UK", "Britain", "Great Britain", "England", "Scotland", "Wales", "Northern Ireland"),
-    "GM": ("The Gambia",),
-    "IE": ("Republic of Ireland", "Eire"),
-    "IR": ("Islamic Republic of Iran",),
-    "KP": ("DPRK", "Democratic People's Republic of Korea"),
-    "KR": ("Republic of Korea",),
-    "LA": ("Lao PDR",),
-    "MF": ("Saint Martin", "Saint-Martin"),
-    "MK": ("Macedonia", "FYR Macedonia"),
-    "MM": ("Burma",),
-    "MO": ("Macau",),
-    "NL": ("Holland",),
-    "PN": ("Pitcairn Islands",),
-    "PS": ("Palestine", "Palestinian Territories", "Occupied Palestinian Territory"),
-    "RE": ("La Réunion",),
-    "RU": ("Russia",),
-    "SH": ("Saint Helena",),
-    "ST": ("São Tomé", "Sao Tome & Principe"),
-    "SX": ("Sint Maarten",),
-    "SZ": ("Swaziland",),
-    "TL": ("East Timor",),
-    "TR": ("Turkey",),
-    "TT": ("Trinidad", "Trinidad & Tobago"),
-    "TW": ("Republic of China",),
-    "US": ("USA", "America", "United States of America", "U.S.", "U.S.A."),
-    "VA": ("Vatican", "Vatican City", "Holy See"),
-    "VG": ("British Virgin Islands",),
-    "VI": ("US Virgin Islands", "U.S. Virgin Islands", "United States Virgin Islands"),
-    "XK": ("Republic of Kosovo", "Kosova"),
-}
-"""Names that are unambiguous in everyday use and that ISO 3166 does not list."""
+from enrich.country_names import (
+    KOSOVO,
+    all_names,
+    in_any_order,
+    main_names,
+    names_by_words,
+    normalised,
+    own_names,
+)
+from enrich.misspelt import may_be_misspelt, nearest_name
+from enrich.towns import load_towns
 
 ALPHA_3 = {"XKX": KOSOVO, "XKK": KOSOVO}
+
+LONGEST_TEXT = 200
+"""In letters; no country has a name as long, and comparing longer ones takes long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The country that a text names."""
+
+    code: str
+    name: str
+    """What the text was read as: a name in lower case without accents, or a code."""
+    typos: int
+    """Letters left out, added, wrong or swapped; 0 for a name or code as it is known."""
 
 
 @cache
@@ -95,45 +50,50 @@ def country_name(code: str) -> str:
 
 
 def find_country(text: str) -> str | None:
-    """The code of a country given by code or name in any common spelling; None when unsure.
+    """The code of a country given by code or name in any known spelling; None when unsure.
 
     A bare "Congo" is CG, because that is what ISO 3166 calls it; "Korea" is nobody.
     """
-    code = text.strip().upper()
-    if code in country_names():
-        return code
-    return _codes_by_name().get(_normalised(text)) or _codes_by_alpha_3().get(code)
+    match = match_country(text)
+    return match.code if match and not match.typos else None
+
+
+@lru_cache(maxsize=65_536)
+def match_country(text: str) -> Match | None:
+    """The country that a text names, misspelt or not; None when none is near or two are.
+
+    In this order: a code; an English, everyday or old name; one in another language; the words of
+    one in another order; the nearest name, unless the text is the name of a town.
+    """
+    if len(text) > LONGEST_TEXT:
+        return None
+    code, name = text.strip().upper(), normalised(text)
+    if code in _codes():
+        return Match(_codes()[code], code, 0)
+    known = _find_name(name)
+    if known is not None:
+        return Match(known, name, 0) if known else None
+    spelling = nearest_name(name)
+    if spelling is None or load_towns().has(text.strip()):
+        return None
+    return Match(spelling.code, spelling.name, spelling.typos)
+
+
+def _find_name(name: str) -> str | None:
+    """The country of a known name; empty when several have it, None for an unknown name."""
+    for names in (own_names, main_names):
+        if name in names():
+            return names()[name] or ""
+    if name in all_names():
+        code = all_names()[name] or ""
+        # Latvian for Niger is `Nigera`, but so is Nigeria for whoever is in a hurry.
+        return "" if may_be_misspelt(name, code) else code
+    words = in_any_order(name)
+    return names_by_words()[words] or "" if words in names_by_words() else None
 
 
 @cache
-def _codes_by_alpha_3() -> dict[str, str]:
-    return {country.alpha_3: country.alpha_2 for country in pycountry.countries} | ALPHA_3
-
-
-@cache
-def _codes_by_name() -> dict[str, str]:
-    codes: dict[str, str] = {}
-    for country in pycountry.countries:
-        for name in _iso_names(country):
-            codes[_normalised(name)] = country.alpha_2
-    for code, names in (EVERYDAY_NAMES | {KOSOVO: ("Kosovo", *EVERYDAY_NAMES[KOSOVO])}).items():
-        codes |= {_normalised(name): code for name in names}
-    return codes
-
-
-def _iso_names(country: Any) -> list[str]:
-    """Short, common and official name; `Bolivia, Plurinational State of` also turned round."""
-    names = [country.name]
-    names += [getattr(country, field, None) for field in ("common_name", "official_name")]
-    known = [name for name in names if name]
-    head, comma, tail = country.name.partition(", ")
-    return [*known, f"{tail} {head}"] if comma else known
-
-
-def _normalised(text: str) -> str:
-    """Lower case without accents, punctuation, a leading "the", or "St" for "Saint"."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold().replace("&", " and "))
-    plain = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
-    words = re.sub(r"[^\w]+", " ", re.sub("['\u2019]", "", plain))
-    words = re.sub(r"\bst\b", "saint", words.strip())
-    return words.removeprefix("the ")
+def _codes() -> dict[str, str]:
+    """Alpha-2 by alpha-2 and alpha-3."""
+    codes = {country.alpha_3: country.alpha_2 for country in pycountry.countries}
+    return codes | {code: code for code in country_names()} | ALPHA_3
