@@ -85,7 +85,7 @@ def enrich_dataset(
     done, failures = _enrich_all(layout, missing, options, workers)
     seconds = time.perf_counter() - started
     find_tombstones(layout)
-    find_duplicates(layout)
+    find_duplicates(layout, workers=workers)
     counts = count_captures(layout)
     return EnrichSummary(
         captures=counts.captures,
@@ -166,8 +166,10 @@ def _enrich_all(
 
     done: list[PartSummary] = []
     failures: list[str] = []
+    # The largest first, so that no core waits long for the last one.
+    ordered = sorted(segments, key=lambda segment: segment.stat().st_size, reverse=True)
     with progress("enrich", len(segments)) as advance:
-        for result in fan_out(task, segments, workers=min(workers, len(segments))):
+        for result in fan_out(task, ordered, workers=min(workers, len(segments))):
             if isinstance(result, PartSummary):
                 done.append(result)
             else:
