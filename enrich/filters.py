@@ -16,8 +16,9 @@ from enrich.quality import Scores
 from enrich.rejection import Rejection
 from shards.schema import CountryFrom, Reason
 
-_DAMAGES = {Reason.UNDECODABLE, Reason.TRUNCATED, Reason.TOO_SMALL, Reason.TOO_LARGE}
-_UNPLACED = {Reason.NO_POSITION, Reason.INVALID_POSITION, Reason.NO_COUNTRY}
+DAMAGES = {Reason.UNDECODABLE, Reason.TRUNCATED, Reason.TOO_SMALL, Reason.TOO_LARGE}
+UNPLACED = {Reason.NO_POSITION, Reason.INVALID_POSITION, Reason.NO_COUNTRY}
+"""Reasons that a row must be asked for; the others follow from its scores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +41,11 @@ class Evidence:
         rejection = Rejection(reason, row["detail"]) if reason else None
         scored = row["rgb_variance"] is not None
         return cls(
-            damage=rejection if reason in _DAMAGES else None,
+            damage=rejection if reason in DAMAGES else None,
             scores=Scores(**{one.name: row[one.name] for one in fields(Scores)})
             if scored
             else None,
-            place=_place(row, rejection if reason in _UNPLACED else None),
+            place=_place(row, rejection if reason in UNPLACED else None),
         )
 
 

@@ -24,7 +24,7 @@ from queries.catalogue import connect
 from queries.facts import Facts
 from queries.pages import environment
 from queries.photographs import folder_photographs, stored_photographs
-from queries.scores import SCORES, Score, score_charts, stored_thresholds
+from queries.scores import SCORES, Score, score_charts, stored_numbers
 from queries.thumbnails import stored_thumbnail, thumbnail
 from shards.atomic import write_text
 from shards.errors import UsageError
@@ -68,19 +68,18 @@ def calibrate(
     was made with, or `tried` in their place. Raises UsageError without photographs or dataset.
     """
     charts: list[dict[str, Any]] = []
-    options = EnrichOptions()
-    made_with = options.thresholds() if layout is None else stored_thresholds(layout)
-    thresholds = made_with | dict(tried or {})
+    options = EnrichOptions() if layout is None else _made_with(layout)
+    thresholds = options.thresholds() | dict(tried or {})
     photographs: Iterator[Pixels] = iter(())
     if layout is not None:
         if not layout.parts():
             raise UsageError(f"{layout.root}: no scores yet; run `lostfound enrich` first")
         connection = connect(layout)
         charts = _charts(layout.root, connection, thresholds)
-        photographs = stored_photographs(layout.root, connection, spoil)
+        photographs = stored_photographs(layout.root, connection, options, spoil)
         out = out or layout.report("calibration")
     if photos is not None:
-        photographs = folder_photographs(photos, options.width, options.height, spoil)
+        photographs = folder_photographs(photos, options, spoil)
     elif layout is None:
         raise UsageError("nothing to calibrate by; give a DATASET, or --photos FOLDER, or both")
     example = next(photographs, None)
@@ -104,6 +103,14 @@ def calibrate(
     )
     write_text(out / "index.html", html)
     return summary | {"bytes": len(html.encode()), "page": str(out / "index.html")}
+
+
+def _made_with(layout: DatasetLayout) -> EnrichOptions:
+    """The working size and the thresholds of a dataset; defaults for what it does not say."""
+    stored = stored_numbers(layout)
+    known: dict[str, Any] = {name: stored[name] for name in THRESHOLDS if name in stored}
+    known |= {side: int(stored[side]) for side in ("width", "height") if side in stored}
+    return EnrichOptions(**known)
 
 
 def _page(**values: Any) -> str:

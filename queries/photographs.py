@@ -6,6 +6,7 @@ from pathlib import Path
 import duckdb
 
 from enrich.decode import Pixels, decode, oversized
+from enrich.options import EnrichOptions
 from enrich.resize import resize
 from shards.errors import UsageError, WorkError
 from shards.keys import order_hash, order_hash_sql
@@ -15,26 +16,28 @@ from shards.segment import IMAGE_EXTENSIONS
 
 
 def stored_photographs(
-    root: Path, connection: duckdb.DuckDBPyConnection, limit: int
+    root: Path, connection: duckdb.DuckDBPyConnection, options: EnrichOptions, limit: int
 ) -> Iterator[Pixels]:
-    """Up to `limit` kept pictures as they are stored. Unreadable ones are left out."""
+    """Up to `limit` kept pictures as they are stored, at the working size.
+
+    Those that cannot be read are left out.
+    """
     rows = connection.execute(
-        f"""SELECT tar, tar_offset, tar_size, width, height FROM samples WHERE tar IS NOT NULL
+        f"""SELECT tar, tar_offset, tar_size FROM samples WHERE tar IS NOT NULL
         ORDER BY {order_hash_sql(0)}, raw_segment, raw_offset, view LIMIT {int(limit)}"""  # noqa: S608
     ).fetchall()
-    for tar, offset, size, width, height in rows:
+    for tar, offset, size in rows:
         path = inside(root, tar)
         if path is None or oversized(size):
             continue
         try:
-            pixels = decode(read_range(path, offset, size), width, height).pixels
+            data = read_range(path, offset, size)
         except WorkError:
             continue
-        if pixels is not None:
-            yield pixels
+        yield from _photograph(data, options)
 
 
-def folder_photographs(folder: Path, width: int, height: int, limit: int) -> Iterator[Pixels]:
+def folder_photographs(folder: Path, options: EnrichOptions, limit: int) -> Iterator[Pixels]:
     """Up to `limit` picture files of a folder and those below it, brought to the working size.
 
     Raises UsageError for a folder that is not there or has no picture file. Files that `enrich`
@@ -50,6 +53,11 @@ def folder_photographs(folder: Path, width: int, height: int, limit: int) -> Ite
     for path in sorted(files, key=lambda p: (order_hash(0, p.name), p))[:limit]:
         if oversized(path.stat().st_size):
             continue
-        pixels = decode(path.read_bytes(), width, height).pixels
-        if pixels is not None:
-            yield resize(pixels, width, height)
+        yield from _photograph(path.read_bytes(), options)
+
+
+def _photograph(data: bytes, options: EnrichOptions) -> Iterator[Pixels]:
+    """One photograph, or none."""
+    pixels = decode(data, options.width, options.height).pixels
+    if pixels is not None:
+        yield resize(pixels, options.width, options.height)

@@ -15,7 +15,7 @@ from queries.facts import Facts, Picture
 from queries.pages import environment
 from queries.plots import world_map
 from queries.runs import Run, read_runs
-from queries.scores import score_charts, stored_thresholds
+from queries.scores import score_charts, stored_numbers
 from queries.thumbnails import file_thumbnail, stored_thumbnail
 from shards.atomic import write_text
 from shards.console import progress
@@ -41,7 +41,7 @@ def write_report(layout: DatasetLayout, name: str) -> dict[str, Any]:
         world=Markup(  # noqa: S704 - world_map escapes what it is given
             world_map(facts.cells(), {c["code"]: (c["name"], c["samples"]) for c in countries})
         ),
-        histograms=score_charts(facts, stored_thresholds(layout)),
+        histograms=score_charts(facts, stored_numbers(layout)),
         samples=_gallery(layout.root, facts.sample_pictures()),
         rejected=_gallery(layout.root, facts.rejected_pictures()),
         selections=facts.selections(),

@@ -34,7 +34,7 @@ SCORES = (
 )
 
 
-def stored_thresholds(layout: DatasetLayout) -> dict[str, float]:
+def stored_numbers(layout: DatasetLayout) -> dict[str, float]:
     """The numbers among the options that `enrich` stored beside its parts."""
     try:
         options = json.loads((layout.enriched / "options.json").read_bytes())

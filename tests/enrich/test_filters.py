@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from enrich import filters
 from enrich.filters import Evidence, decide, default_filters, first_rejection
 from enrich.options import EnrichOptions
 from enrich.places import Place, locate_captures
@@ -149,6 +150,14 @@ def test_a_row_is_enough_to_decide(
     assert decide(row, default_filters(before)) == first
     # The other thresholds see what they would have seen at enrich time.
     assert decide(row, default_filters(after)) == first_rejection(default_filters(after), evidence)
+
+
+def test_every_reason_is_one_that_a_row_can_be_read_back_from() -> None:
+    by_scores = {Reason.LOW_VARIANCE, Reason.BLURRY}
+    by_the_catalogue = {reason for reason in Reason if reason.startswith("duplicate_")}
+    by_the_catalogue |= {Reason.OPTED_OUT, Reason.NO_LICENCE}
+    known = filters.DAMAGES | filters.UNPLACED | by_scores | by_the_catalogue
+    assert known == set(Reason)
 
 
 def test_the_row_gives_all_the_evidence_back(tmp_path: Path) -> None:
