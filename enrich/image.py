@@ -66,6 +66,14 @@ def undecodable(detail: str) -> BadImageError:
     return BadImageError(Reason.UNDECODABLE, detail)
 
 
+def decoder_error(message: str) -> BadImageError:
+    """What a decoder complains of: missing data, or damage of another kind."""
+    words = message.lower()
+    return (
+        truncated(message) if "premature" in words or "truncated" in words else undecodable(message)
+    )
+
+
 def displayed(format_name: str, width: int, height: int, orientation: int) -> Header:
     """The header of a file that stores `width` x `height` pixels."""
     if orientation >= 5:  # these four exchange rows and columns

@@ -20,6 +20,7 @@ from enrich.image import (
     BadImageError,
     Header,
     Pixels,
+    decoder_error,
     displayed,
     truncated,
     undecodable,
@@ -39,7 +40,6 @@ _PROGRESSIVE = frozenset({0xC2, 0xCA})
 _START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
 _APP0, _APP1, _APP2, _APP14, _APP15, _COMMENT = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF, 0xFE
 _JFIF = b"\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0"
-_CUT = ("premature end", "Premature end")
 _SURPLUS = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
 _SCALES = (8, 4, 2)
 
@@ -165,10 +165,7 @@ def _decode(data: bytes, frame: Frame, target: tuple[int, int]) -> Pixels:
             raise undecodable("the JPEG has two sizes")
         pixels = simplejpeg.decode_jpeg(data, "BGR", min_width=target[0], min_height=target[1])
     except ValueError as error:
-        message = str(error)
-        if any(cut in message for cut in _CUT):
-            raise truncated(message) from None
-        raise undecodable(message) from None
+        raise decoder_error(str(error)) from None
     return np.asarray(pixels, dtype=np.uint8)
 
 

@@ -12,18 +12,20 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import pyarrow as pa
-from PIL import AvifImagePlugin, Image, UnidentifiedImageError
+from PIL import AvifImagePlugin, Image, TiffImagePlugin, UnidentifiedImageError
 
 from enrich.image import (
     MAX_WHOLE_PIXELS,
     BadImageError,
     Header,
     Pixels,
+    decoder_error,
     displayed,
     truncated,
     undecodable,
 )
 from enrich.orientation import EXIF_START, UPRIGHT, read_orientation
+from enrich.tiff import check_strips, missing_directory
 from shards.schema import Reason
 
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"})
@@ -74,14 +76,14 @@ def decode_with_pillow(data: bytes, *formats: str) -> Pixels:
     """(h, w, 3) BGR. Transparency is dropped; of 16 bits the upper 8 are kept."""
     try:
         with Image.open(io.BytesIO(data), formats=formats) as image:
+            if isinstance(image, TiffImagePlugin.TiffImageFile):
+                check_strips(image, data)
             image.load()
             return _to_bgr(image)
     except BadImageError:
         raise
     except Exception as error:  # as above
-        detail = f"{type(error).__name__}: {error}"[:200]
-        cut = "truncated" in str(error).lower()
-        raise (truncated(detail) if cut else undecodable(detail)) from None
+        raise decoder_error(f"{type(error).__name__}: {error}"[:200]) from None
 
 
 def _header(image: Image.Image) -> Header:
@@ -110,10 +112,12 @@ def _to_bgr(image: Image.Image) -> Pixels:
 
 
 def _missing_end(data: bytes) -> str:
-    """Where a WebP or AVIF file ends before the last of its parts; empty when it does not."""
+    """Where a WebP, TIFF or AVIF file ends before one of its parts; empty when it does not."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         missing = struct.unpack_from("<I", data, 4)[0] + 8 - len(data)
         return f"the WebP file lacks {missing} bytes" if missing > 0 else ""
+    if missing_directory(data):
+        return "the TIFF file ends before its directory"
     if data[4:8] != b"ftyp":
         return ""
     position = 0

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from enrich.image import MAX_WHOLE_PIXELS, Header, Pixels, displayed, truncated, undecodable
+from enrich.inflate import inflated_length
 from enrich.orientation import UPRIGHT, read_orientation
 from enrich.pillow import decode_with_pillow
 
@@ -29,8 +30,6 @@ _ADAM7 = (
     (1, 0, 2, 1),
 )
 _LAYOUT = struct.Struct(">IIBBBBB")
-_PIECE = 1 << 16
-_INFLATED_AT_ONCE = 1 << 20
 _NO_CHECKSUM = bytes(4)  # Pillow does not look at that of image data; `pixels` does, before
 
 
@@ -79,7 +78,9 @@ class PngFile:
         # Rows that the image data does not reach to stay zero, and Pillow says nothing.
         *_, colour_type, _, _, interlaced = self.layout
         if interlaced or colour_type == _PALETTE or not pixels[-1].any():
-            _check_length(image, _raw_bytes(*self.layout))
+            wanted = _raw_bytes(*self.layout)
+            if inflated_length(image, wanted)[0] < wanted:
+                raise truncated("the PNG's image data ends before its last row")
         return pixels
 
 
@@ -124,19 +125,6 @@ def _raw_bytes(
         across, down = -(-(width - column) // columns), -(-(height - row) // rows)
         total += down * (1 + -(-across * bits // 8)) if across > 0 and down > 0 else 0
     return total
-
-
-def _check_length(image: list[memoryview], wanted: int) -> None:
-    """Raises BadImageError when the image data inflates to less than what is wanted."""
-    stream = zlib.decompressobj()
-    pieces = (part[at : at + _PIECE] for part in image for at in range(0, len(part), _PIECE))
-    for piece in pieces:
-        rest: bytes | memoryview = piece
-        while rest and wanted > 0 and not stream.eof:
-            wanted -= len(stream.decompress(rest, _INFLATED_AT_ONCE))
-            rest = stream.unconsumed_tail
-    if wanted > len(stream.flush() if wanted > 0 else b""):
-        raise truncated("the PNG's image data ends before its last row")
 
 
 def _chunk(kind: bytes) -> bytes:

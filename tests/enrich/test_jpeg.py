@@ -158,14 +158,21 @@ def test_a_cut_between_two_scans_is_truncated(name: str) -> None:
 @settings(deadline=None, max_examples=100)
 @given(st.sampled_from(sorted(WHOLE)), st.data())
 def test_no_half_grey_picture(name: str, data: st.DataObject) -> None:
-    """Zeroed or dropped stretches of the entropy-coded data never pass for a picture."""
+    """Zeroed or dropped stretches of the entropy-coded data never pass for a picture.
+
+    Only of the last scans of a progressive one can some be missing unseen: the finest detail.
+    """
     whole = WHOLE[name]
+    before = decode(whole, 320, 180).pixels
+    assert before is not None
     start = open_jpeg(whole).segments[-1].end
     first = data.draw(st.integers(start + 10, len(whole) - 300))
     length = data.draw(st.integers(250, len(whole) - first - 10))
     for hole in (b"", bytes(length)):
-        rejection = decode(whole[:first] + hole + whole[first + length :], 320, 180).rejection
-        assert rejection is not None
+        after = decode(whole[:first] + hole + whole[first + length :], 320, 180).pixels
+        if after is not None:
+            assert "progressive" in name
+            assert np.abs(after.astype(int) - before).mean() < 4
 
 
 def test_damage_is_no_padding() -> None:
