@@ -27,6 +27,7 @@ from shards.manifest import (
     file_entry,
     write_manifest,
 )
+from shards.members import Kind
 from shards.plan import ShardPlan, plan_shards
 from shards.rows import SelectedRows, Selection, load_selection, open_rows
 from shards.sample import SAMPLE_FIELDS
@@ -67,8 +68,8 @@ def build_shards(
 ) -> BuildSummary:
     """Builds `shards/<name>` from `selections/<name>`.
 
-    Raises UsageError for an unknown selection or a useless shard size, WorkError when the
-    dataset does not hold what the selection names.
+    Raises UsageError for an unknown selection, a useless shard size, or samples that have
+    different members, WorkError when the dataset does not hold what the selection names.
     """
     options = options or BuildOptions()
     if options.shard_bytes < MIN_SHARD_BYTES:
@@ -76,11 +77,12 @@ def build_shards(
     selection = load_selection(layout, name)
     directory = layout.shards(name)
     with open_rows(layout, selection) as rows:
+        kind = rows.kind()
         for folder in (directory, directory / "data", directory / "metadata"):
             folder.mkdir(parents=True, exist_ok=True)
             remove_temporaries(folder)
         results = _write_shards(layout, directory, rows, options, workers)
-        manifest = _finish(directory, rows, selection, options, results)
+        manifest = _finish(directory, rows, selection, options, kind, results)
     tars = manifest.tars()
     return BuildSummary(
         name=name,
@@ -133,13 +135,15 @@ def _finish(
     rows: SelectedRows,
     selection: Selection,
     options: BuildOptions,
+    kind: Kind,
     results: list[ShardResult],
 ) -> Manifest:
     """Writes what describes the shards, removes what belongs to no longer planned ones."""
     shards = [entry for result in results for entry in (result.tar, result.metadata)]
     label_table = selection.labels.model_dump()
     splits = rows.splits()
-    card = dataset_card(rows, selection, splits, [result.tar for result in results])
+    tars = [result.tar for result in results]
+    card = dataset_card(rows, selection, splits, tars, kind)
     manifest_path = directory / MANIFEST_NAME
     manifest = Manifest(
         code_version=code_version(),
@@ -149,6 +153,7 @@ def _finish(
         splits=splits,
         opted_out=rows.opted_out(),
         columns=[Column(name=field.name, type=str(field.type)) for field in SHARD_SCHEMA],
+        members=list(kind.members),
         sample_fields=[Column(name=n, type=kind.__name__) for n, kind in SAMPLE_FIELDS.items()],
         files=[],
     )

@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from shards.manifest import FileEntry
+from shards.members import JSON, ORIGINAL, Kept, Kind
 from shards.rows import SelectedRows, Selection
 from shards.sample import SAMPLE_FIELDS, UNKNOWN_INDEX, UNKNOWN_NUMBER
 from shards.schema import SHARD_SCHEMA
@@ -52,14 +53,18 @@ def _known(name: str) -> str:
 
 
 def dataset_card(
-    rows: SelectedRows, selection: Selection, splits: Mapping[str, int], tars: Sequence[FileEntry]
+    rows: SelectedRows,
+    selection: Selection,
+    splits: Mapping[str, int],
+    tars: Sequence[FileEntry],
+    kind: Kind,
 ) -> str:
     """The whole text of the card."""
     licenses = rows.query(
         "SELECT coalesce(license, ''), source, count(*) FROM rows GROUP BY ALL ORDER BY ALL"
     )
     header = yaml.safe_dump(
-        _front_matter(selection.entry.name, splits, [name for name, *_ in licenses]),
+        _front_matter(selection.entry.name, splits, [name for name, *_ in licenses], kind),
         sort_keys=False,
         allow_unicode=True,
     )
@@ -76,6 +81,7 @@ def dataset_card(
         f"# {selection.entry.name}",
         summary,
         _USE,
+        *filter(None, [_ORIGINALS[kind.kept]]),
         "## Splits",
         _table(("split", "samples"), [(name, f"{n:,}") for name, n in splits.items()]),
         "## Licences and sources",
@@ -98,7 +104,9 @@ def dataset_card(
     return f"---\n{header}---\n\n" + "\n\n".join(sections) + "\n"
 
 
-def _front_matter(name: str, splits: Mapping[str, int], licenses: Sequence[str]) -> dict[str, Any]:
+def _front_matter(
+    name: str, splits: Mapping[str, int], licenses: Sequence[str], kind: Kind
+) -> dict[str, Any]:
     total = sum(splits.values())
     return {
         "pretty_name": name,
@@ -118,7 +126,7 @@ def _front_matter(name: str, splits: Mapping[str, int], licenses: Sequence[str])
             },
         ],
         # Declared, so that nothing is guessed from the first samples.
-        "dataset_info": [{"config_name": "default", "features": image_features()}],
+        "dataset_info": [{"config_name": "default", "features": image_features(kind)}],
     }
 
 
@@ -126,12 +134,14 @@ def _data_files(splits: Mapping[str, int], folder: str, extension: str) -> list[
     return [{"split": split, "path": f"{folder}/{split}-*.{extension}"} for split in splits]
 
 
-def image_features() -> list[dict[str, Any]]:
+def image_features(kind: Kind) -> list[dict[str, Any]]:
     """The features of the images as `datasets` spells them in YAML."""
-    struct = [{"name": name, "dtype": _DTYPES[kind]} for name, kind in SAMPLE_FIELDS.items()]
+    struct = [{"name": name, "dtype": _DTYPES[type_]} for name, type_ in SAMPLE_FIELDS.items()]
+    original = [{"name": ORIGINAL, "dtype": "binary"}] if ORIGINAL in kind.members else []
     return [
-        {"name": "jpg", "dtype": "image"},
-        {"name": "json", "struct": struct},
+        {"name": kind.image, "dtype": "image"},
+        {"name": JSON, "struct": struct},
+        *original,
         {"name": "__key__", "dtype": "string"},
         {"name": "__url__", "dtype": "string"},
     ]
@@ -147,9 +157,18 @@ metadata = load_dataset("PATH_OR_REPOSITORY", "metadata", data_dir="metadata", s
 ```"""
 
 
+_ORIGINALS = {
+    Kept.NONE: "",
+    Kept.BESIDE: f"The member `{ORIGINAL}` of each sample holds the file as it was captured,"
+    " unchanged; its SHA-256 is the field `sha256`.",
+    Kept.INSTEAD: "The images are the files as they were captured, unchanged, in any size and"
+    " orientation; their SHA-256 is the field `sha256`. Apply the EXIF orientation when you decode"
+    " them.",
+}
+
 _FIELDS = (
-    f"In the JSON member of each sample; unknown coordinates are {UNKNOWN_NUMBER}, unknown class"
-    f" indexes {UNKNOWN_INDEX}, unknown texts empty."
+    f"In the JSON member of each sample; unknown coordinates and headings are {UNKNOWN_NUMBER},"
+    f" unknown class indexes {UNKNOWN_INDEX}, unknown texts empty."
 )
 
 _COLUMNS = (

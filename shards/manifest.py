@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from shards.atomic import write_json
 from shards.errors import UsageError, WorkError
 from shards.labels import first_problem
+from shards.members import JPEG, JSON
 
 MANIFEST_NAME = "manifest.json"
 FORMAT = "lostfound-shards"
@@ -59,6 +60,8 @@ class Manifest(_Model):
     Whoever has them from an earlier version is asked to remove them."""
     columns: list[Column]
     """Of the metadata Parquet."""
+    members: list[str] = [JPEG, JSON]
+    """The extensions of each sample's members, in their order."""
     sample_fields: list[Column]
     """Of the JSON members."""
     files: list[FileEntry]

@@ -8,6 +8,7 @@ sample, so one build holds rows of one kind.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from shards.errors import UsageError
@@ -29,13 +30,14 @@ _EXTENSIONS = {
 
 
 class Kept(StrEnum):
-    """What became of the captured bytes. `kept_sql` is the same for SQL."""
+    """What became of the captured bytes."""
 
     NONE = "none"
     BESIDE = "beside"
     INSTEAD = "instead"
 
 
+# The same as `kept`, for SQL.
 KEPT_SQL = (
     f"CASE WHEN original_offset IS NULL THEN '{Kept.NONE}'"
     f" WHEN original_offset = tar_offset THEN '{Kept.INSTEAD}' ELSE '{Kept.BESIDE}' END"
@@ -75,12 +77,11 @@ def kept(row: Mapping[str, Any]) -> Kept:
     return Kept.INSTEAD if row["original_offset"] == row["tar_offset"] else Kept.BESIDE
 
 
-def kind(row: Mapping[str, Any]) -> Kind:
-    found = kept(row)
-    return Kind(found, extension(row["format"] or "") if found is Kept.INSTEAD else JPEG)
+def kind_of(found: Kept, file_format: str | None) -> Kind:
+    return Kind(found, extension(file_format or "") if found is Kept.INSTEAD else JPEG)
 
 
-def common_kind(groups: Sequence[tuple[str, str | None, int]], where: str) -> Kind:
+def common_kind(groups: Sequence[tuple[Any, ...]], where: Path) -> Kind:
     """The kind of all rows, given (what was kept, format, number of rows) for each group of them.
 
     Raises UsageError, with the condition to select by, when there are several.
@@ -88,9 +89,7 @@ def common_kind(groups: Sequence[tuple[str, str | None, int]], where: str) -> Ki
     kinds: dict[Kind, int] = {}
     formats: dict[Kind, list[str]] = {}
     for name, file_format, count in groups:
-        found = Kept(name)
-        image = extension(file_format or "") if found is Kept.INSTEAD else JPEG
-        one = Kind(found, image)
+        one = kind_of(Kept(name), file_format)
         kinds[one] = kinds.get(one, 0) + count
         formats.setdefault(one, []).append(file_format or "")
     most = max(kinds, key=lambda one: (kinds[one], one.kept, one.image))

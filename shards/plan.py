@@ -20,9 +20,10 @@ class ShardPlan:
         return f"{self.split}-{self.number:06d}"
 
 
-def sample_size(image_bytes: int, json_bytes: int) -> int:
-    """Bytes that a sample occupies in a tar."""
-    return member_size(image_bytes) + member_size(json_bytes)
+def sample_size(image_bytes: int, json_bytes: int, original_bytes: int | None = None) -> int:
+    """Bytes that a sample occupies in a tar; its original may stand in it, too."""
+    size = member_size(image_bytes) + member_size(json_bytes)
+    return size if original_bytes is None else size + member_size(original_bytes)
 
 
 def plan_shards(samples: Iterable[tuple[str, int]], limit: int) -> Iterator[ShardPlan]:

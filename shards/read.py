@@ -4,19 +4,23 @@ import json
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from shards.errors import WorkError
+from shards.members import JSON, ORIGINAL
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
     key: str
     image: bytes
-    """A JPEG file's bytes."""
+    """An image file's bytes: a JPEG, or whatever was captured."""
     record: dict[str, Any]
     """The JSON member; its fields are `shards.sample.SAMPLE_FIELDS`."""
+    original: bytes | None = None
+    """The captured file's bytes, where they stand beside the image."""
 
 
 def read_range(path: Path, offset: int, size: int) -> bytes:
@@ -36,15 +40,13 @@ def iterate_samples(tar_path: Path) -> Iterator[Sample]:
     """The samples of one shard, in order. Raises WorkError when it is not a readable shard."""
     try:
         with tarfile.open(tar_path, "r:") as tar:
-            members = iter(tar)
-            for image in members:
-                record = next(members, None)
-                if record is None:
-                    raise ValueError(f"{image.name} has no JSON member")
-                key = image.name.removesuffix(".jpg")
-                if (image.name, record.name) != (f"{key}.jpg", f"{key}.json"):
-                    raise ValueError(f"{image.name} and {record.name} are no sample")
-                yield Sample(key, _content(tar, image), json.loads(_content(tar, record)))
+            for key, group in groupby(tar, key=lambda member: member.name.partition(".")[0]):
+                members = list(group)
+                names = [member.name.removeprefix(f"{key}.") for member in members]
+                if names[0] in (JSON, ORIGINAL) or names[1:] not in ([JSON], [JSON, ORIGINAL]):
+                    raise ValueError(f"{key} has the members {names}")
+                image, record, *original = (_content(tar, member) for member in members)
+                yield Sample(key, image, json.loads(record), *original)
     except (tarfile.TarError, OSError, ValueError) as error:
         raise WorkError(f"{tar_path}: not a readable shard ({error})") from None
 

@@ -22,6 +22,7 @@ from shards.keys import order_hash_sql
 from shards.labels import Labels, parse_labels
 from shards.layout import DatasetLayout
 from shards.manifest import SelectionEntry
+from shards.members import KEPT_SQL, Kept, Kind, common_kind
 from shards.paths import duckdb_path
 from shards.plan import sample_size
 from shards.sample import NUMBERS_AND_NAMES_BYTES, text_bytes_sql
@@ -59,8 +60,9 @@ def load_selection(layout: DatasetLayout, name: str) -> Selection:
 class SelectedRows:
     """The final rows of one selection. Made by `open_rows`."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, where: Path) -> None:
         self._connection = connection
+        self._where = where
 
     def opted_out(self) -> list[str]:
         """The keys that the selection names but that the deny-list rejects now, sorted."""
@@ -70,15 +72,20 @@ class SelectedRows:
         """Samples of each split, by name."""
         return dict(self.query("SELECT split, count(*) FROM rows GROUP BY ALL ORDER BY ALL"))
 
+    def kind(self) -> Kind:
+        """What all samples have for members. Raises UsageError when they differ."""
+        groups = self.query(f"SELECT {KEPT_SQL}, format, count(*) FROM rows GROUP BY ALL")  # noqa: S608
+        return common_kind(groups, self._where)
+
     def sizes(self) -> Iterator[tuple[str, int]]:
         """(split, bytes in the tar) of each row, in order.
 
         The JSON member's size is taken from its texts: exact unless a text needs escapes.
         """
-        for batch in self._stream(f"split, tar_size, {text_bytes_sql()}"):
-            splits, images, texts = (column.to_pylist() for column in batch.columns)
-            for split, image, text in zip(splits, images, texts, strict=True):
-                yield split, sample_size(image, NUMBERS_AND_NAMES_BYTES + text)
+        beside = f"CASE WHEN {KEPT_SQL} = '{Kept.BESIDE}' THEN original_size END"
+        for batch in self._stream(f"split, tar_size, {text_bytes_sql()}, {beside}"):
+            for split, image, text, original in zip(*map(pa.Array.to_pylist, batch), strict=True):
+                yield split, sample_size(image, NUMBERS_AND_NAMES_BYTES + text, original)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows in order, with SHARD_SCHEMA; `tar` still points into `enriched/`."""
@@ -114,7 +121,7 @@ def open_rows(layout: DatasetLayout, selection: Selection) -> Iterator[SelectedR
             raise WorkError(
                 f"{layout.root}: the enriched rows cannot be read ({problem}); run `enrich` again"
             ) from None
-        rows = SelectedRows(connection)
+        rows = SelectedRows(connection, selection.path)
         _check(rows, selection)
         yield rows
 

@@ -2,8 +2,8 @@
 
 Every sample has the same keys and the same types and no null, because Hugging Face `datasets`
 takes its features from the first samples of the first shard. What is unknown is a sentinel:
--999.0 for coordinates and distances, -1 for label indexes, the empty text elsewhere. Real nulls,
-scores and hashes stand in the Parquet beside the shards.
+-999.0 for coordinates, distances and headings, -1 for label indexes, the empty text elsewhere.
+Real nulls, scores and hashes stand in the Parquet beside the shards.
 """
 
 import json
@@ -28,12 +28,14 @@ SAMPLE_FIELDS: dict[str, type] = {
     "region_name": str,
     "region_index": int,
     "region_distance_km": float,
+    "heading": float,
     "captured_at": str,
     "width": int,
     "height": int,
     "source": str,
     "source_id": str,
     "group_id": str,
+    "view": int,
     "license": str,
     "license_url": str,
     "attribution": str,

@@ -28,6 +28,7 @@ from shards.manifest import (
     load_manifest,
     metadata_path,
 )
+from shards.members import ORIGINAL
 from shards.paths import inside
 from shards.sample import UNKNOWN_INDEX, sample_json
 from shards.schema import SHARD_SCHEMA
@@ -139,7 +140,7 @@ def _labels_and_shards(directory: Path, manifest: Manifest, wrong: set[str]) -> 
         if {tar.path, metadata_path(tar.path)} & wrong:
             continue
         defects = []
-        for key, defect in _shard(directory, tar, classes):
+        for key, defect in _shard(directory, tar, manifest.members, classes):
             if key in owners:
                 defects.append(f"{tar.path}: key {key} stands in {owners[key]} too")
             elif key:
@@ -158,7 +159,9 @@ def _classes(labels: Labels) -> Classes:
     }
 
 
-def _shard(directory: Path, entry: FileEntry, classes: Classes) -> Iterator[tuple[str, str]]:
+def _shard(
+    directory: Path, entry: FileEntry, expected: list[str], classes: Classes
+) -> Iterator[tuple[str, str]]:
     """(key, "") for each sample that is right, and (key, defect) for the others."""
     metadata = metadata_path(entry.path)
     try:
@@ -177,7 +180,7 @@ def _shard(directory: Path, entry: FileEntry, classes: Classes) -> Iterator[tupl
         for key, members, record in _samples(directory / entry.path):
             found += 1
             row = next(rows, None)
-            defect = _sample_defect(entry.path, key, members, record, row, classes)
+            defect = _sample_defect(entry.path, key, expected, members, record, row, classes)
             yield key, f"{entry.path}: {defect}" if defect else ""
     except (tarfile.TarError, OSError, EOFError) as error:
         yield "", f"{entry.path}: not readable as a tar ({error})"
@@ -213,21 +216,25 @@ def _samples(path: Path) -> Iterator[tuple[str, dict[str, tarfile.TarInfo], byte
 def _sample_defect(
     tar: str,
     key: str,
+    expected: list[str],
     members: dict[str, tarfile.TarInfo],
     record: bytes,
     row: dict[str, Any] | None,
     classes: Classes,
 ) -> str:
     """What is wrong with one sample, or the empty text."""
-    if sorted(members) != ["jpg", "json"] or not all(m.isreg() for m in members.values()):
-        return f"sample {key} has the members {sorted(members)} instead of jpg and json"
+    if set(members) != set(expected) or not all(m.isreg() for m in members.values()):
+        wanted = " and ".join(expected)
+        return f"sample {key} has the members {sorted(members)} instead of {wanted}"
     if row is None:
         return f"key {key} is not in its metadata"
     if row["key"] != key:
         return f"key {key} stands where its metadata has {row['key']}"
-    image = members["jpg"]
+    image = members[expected[0]]
     if (row["tar"], row["tar_offset"], row["tar_size"]) != (tar, image.offset_data, image.size):
         return f"the image of {key} is not where its metadata says"
+    if _original_place(row, members, image) != (row["original_offset"], row["original_size"]):
+        return f"the original of {key} is not where its metadata says"
     if record != sample_json(row):
         return f"the JSON of {key} does not say what its metadata says"
     if row["split"] != Path(tar).stem.rpartition("-")[0]:
@@ -237,3 +244,14 @@ def _sample_defect(
         if index != indexes.get(value, UNKNOWN_INDEX):
             return f"sample {key} has {column} {value} but class index {index}"
     return ""
+
+
+def _original_place(
+    row: dict[str, Any], members: dict[str, tarfile.TarInfo], image: tarfile.TarInfo
+) -> tuple[int | None, int | None]:
+    """Where a sample's captured bytes stand: beside its image, as its image, or nowhere."""
+    if ORIGINAL in members:
+        return members[ORIGINAL].offset_data, members[ORIGINAL].size
+    if row["original_offset"] is None:
+        return None, None
+    return image.offset_data, image.size

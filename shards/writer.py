@@ -5,6 +5,7 @@ which they lie in their enriched tars, each tar opened once, and written straigh
 memory holds the rows and one image. The same knowledge tells whether a finished shard is right.
 """
 
+import hashlib
 import os
 import tarfile
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ import pyarrow.parquet as pq
 from shards.atomic import atomic_path
 from shards.errors import WorkError
 from shards.manifest import MANIFEST_NAME, FileEntry, file_entry, metadata_path
+from shards.members import JPEG, JSON, ORIGINAL, Kept, kept, kind_of
 from shards.paths import inside
 from shards.plan import ShardPlan
 from shards.sample import SAMPLE_FIELDS, sample_json
@@ -27,6 +29,8 @@ from shards.tar import BLOCK, END_OF_ARCHIVE, member_size, write_member
 
 _TAR_HASH = b"lostfound.tar_sha256"
 _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+_PLACES = ("tar", "tar_offset", "tar_size", "original_offset", "original_size", "format")
+_WANTED = list(dict.fromkeys([*SAMPLE_FIELDS, *_PLACES]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +52,36 @@ class ShardResult:
 
 
 @dataclass(frozen=True, slots=True)
-class _Member:
-    key: str
-    source: str
-    source_offset: int
+class _Source:
+    """Bytes in an enriched tar."""
+
+    extension: str
+    """Of the member that they become."""
+    offset: int
     size: int
+    sha256: str | None
+    """Of captured bytes; None for an image that `enrich` encoded."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    key: str
+    tar: str
+    """The enriched tar that holds its image, and its original."""
+    image: _Source
+    original: _Source | None
     record: bytes
     start: int
     """Where the image's header begins in the shard."""
+
+    @property
+    def original_start(self) -> int:
+        return self.start + member_size(self.image.size) + member_size(len(self.record))
+
+    @property
+    def end(self) -> int:
+        more = member_size(self.original.size) if self.original else 0
+        return self.original_start + more
 
 
 def write_shard(task: ShardTask) -> ShardResult:
@@ -65,39 +91,52 @@ def write_shard(task: ShardTask) -> ShardResult:
     """
     relative = f"data/{task.plan.name}.tar"
     tar, metadata = task.directory / relative, task.directory / metadata_path(relative)
-    members, size = _arrange(task.rows)
-    table = _shard_rows(task.rows, members, relative)
-    entry = file_entry(task.directory, relative, len(members)) if tar.is_file() else None
+    samples, size = _arrange(task.rows)
+    table = _shard_rows(task.rows, samples, relative)
+    entry = file_entry(task.directory, relative, len(samples)) if tar.is_file() else None
     written = entry is None or not _describes(metadata, table, entry)
     if entry is None or written:
         # Whoever finds a manifest may rely on every file that it lists.
         (task.directory / MANIFEST_NAME).unlink(missing_ok=True)
-        _write_tar(tar, task.dataset, members, size)
-        entry = file_entry(task.directory, relative, len(members))
+        _write_tar(tar, task.dataset, samples, size)
+        entry = file_entry(task.directory, relative, len(samples))
         _write_metadata(metadata, table, entry)
     return ShardResult(
-        entry, file_entry(task.directory, metadata_path(relative), len(members)), written
+        entry, file_entry(task.directory, metadata_path(relative), len(samples)), written
     )
 
 
-def _arrange(rows: pa.Table) -> tuple[list[_Member], int]:
-    """The members in shard order, and the size of the whole tar."""
-    wanted = list(dict.fromkeys([*SAMPLE_FIELDS, "tar", "tar_offset", "tar_size"]))
-    members, position = [], 0
-    for row in rows.select(wanted).to_pylist():
+def _arrange(rows: pa.Table) -> tuple[list[_Sample], int]:
+    """The samples in shard order, and the size of the whole tar."""
+    samples: list[_Sample] = []
+    position = 0
+    for row in rows.select(_WANTED).to_pylist():
+        kind = kind_of(kept(row), row["format"])
+        captured = row["sha256"] if kind.kept is Kept.INSTEAD else None
+        image = _Source(kind.image, row["tar_offset"], row["tar_size"], captured)
+        original = None
+        if kind.kept is Kept.BESIDE:
+            place = row["original_offset"], row["original_size"]
+            original = _Source(ORIGINAL, *place, row["sha256"])
         record = sample_json(row)
-        members.append(
-            _Member(row["key"], row["tar"], row["tar_offset"], row["tar_size"], record, position)
-        )
-        position += member_size(row["tar_size"]) + member_size(len(record))
-    return members, position + len(END_OF_ARCHIVE)
+        samples.append(_Sample(row["key"], row["tar"], image, original, record, position))
+        position = samples[-1].end
+    return samples, position + len(END_OF_ARCHIVE)
 
 
-def _shard_rows(rows: pa.Table, members: list[_Member], relative: str) -> pa.Table:
+def _shard_rows(rows: pa.Table, samples: list[_Sample], relative: str) -> pa.Table:
     """The rows with the images' places in this shard."""
+    images = [sample.start + BLOCK for sample in samples]
+    originals: list[int | None] = []
+    for sample, image in zip(samples, images, strict=True):
+        if sample.original:
+            originals.append(sample.original_start + BLOCK)
+        else:
+            originals.append(image if sample.image.sha256 else None)
     places = {
-        "tar": pa.array([relative] * len(members), pa.string()),
-        "tar_offset": pa.array([member.start + BLOCK for member in members], pa.int64()),
+        "tar": pa.array([relative] * len(samples), pa.string()),
+        "tar_offset": pa.array(images, pa.int64()),
+        "original_offset": pa.array(originals, pa.int64()),
     }
     for name, values in places.items():
         rows = rows.set_column(SHARD_SCHEMA.get_field_index(name), SHARD_SCHEMA.field(name), values)
@@ -114,52 +153,65 @@ def _describes(metadata: Path, table: pa.Table, tar: FileEntry) -> bool:
     return bool(found.equals(table)) and recorded == tar.sha256
 
 
-def _write_tar(path: Path, dataset: Path, members: list[_Member], size: int) -> None:
-    in_source_order = sorted(members, key=lambda member: (member.source, member.source_offset))
+def _write_tar(path: Path, dataset: Path, samples: list[_Sample], size: int) -> None:
+    in_source_order = sorted(samples, key=lambda sample: (sample.tar, sample.image.offset))
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        for source, group in groupby(in_source_order, key=lambda member: member.source):
-            for member, image in _images(dataset, source, group):
-                file.seek(member.start)
-                write_member(file, f"{member.key}.jpg", image)
-                write_member(file, f"{member.key}.json", member.record)
+        for tar, group in groupby(in_source_order, key=lambda sample: sample.tar):
+            for sample, image, original in _contents(dataset, tar, group):
+                file.seek(sample.start)
+                write_member(file, f"{sample.key}.{sample.image.extension}", image)
+                write_member(file, f"{sample.key}.{JSON}", sample.record)
+                if original is not None:
+                    write_member(file, f"{sample.key}.{ORIGINAL}", original)
         file.truncate(size)
 
 
-def _images(
-    dataset: Path, source: str, members: Iterator[_Member]
-) -> Iterator[tuple[_Member, bytes]]:
-    path = inside(dataset, source)
+def _contents(
+    dataset: Path, tar: str, samples: Iterator[_Sample]
+) -> Iterator[tuple[_Sample, bytes, bytes | None]]:
+    """The image of each sample, and its original."""
+    path = inside(dataset, tar)
     if path is None:
-        raise WorkError(f"{dataset}: a row points to {source!r}, outside the dataset")
+        raise WorkError(f"{dataset}: a row points to {tar!r}, outside the dataset")
     try:
         with open(path, "rb") as file:
-            for member in members:
-                yield member, _image(file, path, member)
+            for sample in samples:
+                image = _content(file, path, sample.key, sample.image)
+                original = None
+                if sample.original:
+                    original = _content(file, path, sample.key, sample.original)
+                yield sample, image, original
     except OSError as error:
         raise WorkError(
             f"{path}: cannot be read ({error.strerror}); run `lostfound enrich` again"
         ) from None
 
 
-def _image(file: BinaryIO, path: Path, member: _Member) -> bytes:
-    """Reads a stored image and checks that it is the one that its row describes."""
-    file.seek(max(0, member.source_offset - BLOCK), os.SEEK_SET)
-    header, image = file.read(BLOCK), file.read(member.size)
-    try:
-        info = tarfile.TarInfo.frombuf(header, "ascii", "replace")
-        right = (info.name, info.size, len(image)) == (
-            f"{member.key}.jpg",
-            member.size,
-            member.size,
-        )
-    except tarfile.HeaderError:
-        right = False
-    if not (right and image.startswith(_JPEG_START) and image.endswith(_JPEG_END)):
+def _content(file: BinaryIO, path: Path, key: str, source: _Source) -> bytes:
+    """Reads stored bytes and checks that they are those that the row describes."""
+    file.seek(max(0, source.offset - BLOCK), os.SEEK_SET)
+    header, data = file.read(BLOCK), file.read(source.size)
+    if source.sha256:
+        right = hashlib.sha256(data).hexdigest() == source.sha256
+    else:
+        right = _is_image(header, data, key, source.size)
+    if not right:
+        what = "original" if source.sha256 else "image"
         raise WorkError(
-            f"{path}: damaged: the image of {member.key} is not at byte {member.source_offset};"
+            f"{path}: damaged: the {what} of {key} is not at byte {source.offset};"
             " remove the file and run `lostfound enrich` again"
         )
-    return image
+    return data
+
+
+def _is_image(header: bytes, data: bytes, key: str, size: int) -> bool:
+    """Whether these are the member of an image that `enrich` encoded."""
+    try:
+        info = tarfile.TarInfo.frombuf(header, "ascii", "replace")
+    except tarfile.HeaderError:
+        return False
+    named = (info.name, info.size, len(data)) == (f"{key}.{JPEG}", size, size)
+    return named and data.startswith(_JPEG_START) and data.endswith(_JPEG_END)
 
 
 def _write_metadata(path: Path, table: pa.Table, tar: FileEntry) -> None:
