@@ -179,4 +179,4 @@ def _nearest_city_share(airports: Sequence[Airport]) -> float:
         [(airport.lat, airport.lon) for airport in airports], mode=1, verbose=False
     )
     right = sum(p["cc"] == a.country for p, a in zip(places, airports, strict=True))
-    return right / len(airports)
+    return float(right / len(airports))

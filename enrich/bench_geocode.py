@@ -104,7 +104,7 @@ def random_on_sphere(random: np.random.Generator, count: int) -> Floats:
 def _on_land(random: np.random.Generator, table: RegionTable, count: int) -> Floats:
     points = random_on_sphere(random, 5 * count + 100)  # 29 % of the sphere is land
     _, distances = table.locate(*points.T, limit_km=0.0)
-    return points[distances == 0][:count]
+    return np.asarray(points[distances == 0][:count])
 
 
 def _off_the_coast(random: np.random.Generator, table: RegionTable, count: int) -> Floats:

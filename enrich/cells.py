@@ -4,7 +4,8 @@ The grid has square cells of 0.1 degrees. Every cell knows the region of one ref
 (scan conversion of the polygons along one parallel per row of cells), and which pieces of border
 touch it. A point in a cell without borders lies in the region of the reference point. Else the
 way from the reference point to it crosses the borders of each region in the cell an even number of
-times, and both lie on the same side, or an odd number of times, and they do not.
+times, and both lie on the same side, or an odd number of times, and they do not. Where borders
+touch a cell whose reference point lies in several regions, its points are left to exact arithmetic.
 """
 
 import numpy as np
@@ -50,8 +51,9 @@ class Cells:
         """Pieces in the order of the cells that they touch."""
         self._mixed, starts = np.unique(cells[order], return_index=True)
         self._starts = np.append(starts, len(cells)).astype(np.int32)
-        self._grid = _scan(self.vertices, self.first, self.owners)
+        self._grid, shared = _scan(self.vertices, self.first, self.owners)
         self._grid[self._mixed] -= _MIXED
+        self._grid[self._mixed[shared[self._mixed]]] = UNDECIDED
 
     def region_at(self, lats: Floats, lons: Floats) -> Ints:
         """Smallest index of the regions that contain each point, OUTSIDE, or UNDECIDED.
@@ -188,8 +190,8 @@ def _touched(
 
 def _scan(
     vertices: Floats, first: npt.NDArray[np.int32], owners: npt.NDArray[np.int16]
-) -> npt.NDArray[np.int16]:
-    """The smallest region at the reference point of each cell, OUTSIDE where there is none."""
+) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.bool_]]:
+    """Per cell the smallest region at its reference point, or OUTSIDE; and if there are others."""
     column, row = _REFERENCE
     # Parallels below a vertex, counted from the south pole's row: the same for all its edges.
     below = np.floor((vertices[:, 1] + 90) * CELLS_PER_DEGREE - row).astype(np.int32)
@@ -208,9 +210,11 @@ def _scan(
     owner = owner[order[0::2]]
     nobody = np.iinfo(np.int16).max
     grid = np.full(ROWS * COLUMNS, nobody, dtype=np.int16)
+    counts = np.zeros(ROWS * COLUMNS, dtype=np.uint8)
     for start in range(0, len(owner), _STRETCHES_PER_STEP):
         step = slice(start, start + _STRETCHES_PER_STEP)
         stretch, cell = expand((begin + inside_from)[step], (begin + inside_to)[step])
         np.minimum.at(grid, cell, owner[step][stretch])
+        np.add.at(counts, cell, 1)
     grid[grid == nobody] = OUTSIDE
-    return grid
+    return grid, counts > 1

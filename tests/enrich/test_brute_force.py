@@ -138,13 +138,13 @@ def test_points_in_coastal_water(table: RegionTable, random: np.random.Generator
     lons = starts[:, 0] + random.normal(0, 0.08, len(starts)) / np.cos(np.radians(starts[:, 1]))
     lons = (lons + 180) % 360 - 180
     found, distances = table.locate(lats, lons)
-    sea = np.flatnonzero(distances > 0)[::2]
+    sea = np.flatnonzero(distances > 0)[::4]
     region, low, high = nearest(table, lats[sea], lons[sea])
     beyond = found[sea] < 0
     assert (low[beyond] > NEAREST_LIMIT_KM - 0.01).all()
     assert np.isinf(distances[sea][beyond]).all()
     placed = ~beyond
-    assert placed.sum() > 300
+    assert placed.sum() > 150
     # Edges are straight in (lon, lat) here and great circles there: less than 2 m apart.
     assert (distances[sea][placed] >= low[placed] - 0.002).all()
     assert (distances[sea][placed] <= high[placed] + 0.002).all()

@@ -100,7 +100,24 @@ def test_the_nearest_polygon_within_the_limit(table: RegionTable) -> None:
         (-21.1, 55.5, "RE", None),
         (-12.8, 45.15, "YT", None),
         (12.18, -68.26, "BQ", None),
-        (78.2, 15.8, "SJ", None),
+        (78.2, 15.8, "SJ", "Svalbard"),
+        (71.0, -8.3, "SJ", "Svalbard"),  # Jan Mayen, moved from a county of Norway
+        (-29.6, 28.2, "LS", None),
+        (42.4644, 1.9811, "ES", "Gerona"),  # Llívia, inside France
+        (25.2857, 56.3327, "OM", "Musandam"),  # Madha, inside the Emirates,
+        (25.268, 56.267, "AE", "Sharjah"),  # and Nahwa, inside Madha
+        (39.967, 71.13, "UZ", None),  # Sokh, inside Kyrgyzstan
+        (39.844, 70.583, "TJ", None),  # Vorukh
+        (35.889, -5.32, "ES", "Ceuta"),
+        (35.292, -2.94, "ES", "Melilla"),
+        (-5.3, 12.5, "AO", "Cabinda"),
+        (39.21, 45.41, "AZ", None),  # Nakhchivan
+        (26.0, 56.25, "OM", "Musandam"),
+        (36.13, -5.347, "GI", None),
+        (43.737, 7.42, "MC", None),
+        (46.78, -56.2, "PM", None),
+        (18.08, -63.05, "MF", None),
+        (18.03, -63.06, "SX", None),
         (60.13, 19.91, "AX", None),
         (18.4, -66.1, "PR", None),
         (54.7, 20.5, "RU", "Kaliningrad"),
@@ -172,6 +189,22 @@ def test_a_point_on_a_border_goes_to_the_smallest_id() -> None:
         assert 5 < distances[2] < 6
 
 
+@pytest.mark.parametrize(
+    ("lat", "lon", "around"),
+    [
+        (51.4378, 4.9297, "NL"),  # Baarle-Hertog (BE)
+        (47.6969, 8.6883, "CH"),  # Büsingen (DE)
+        (45.9686, 8.9706, "CH"),  # Campione (IT)
+        (39.983, 71.805, "KG"),  # Shohimardon (UZ)
+    ],
+)
+def test_enclaves_that_the_source_lacks(
+    table: RegionTable, lat: float, lon: float, around: str
+) -> None:
+    """As `data/README.md` says; a new edition of the source may have them."""
+    assert table.country_codes[table.locate([lat], [lon])[0][0]] == around
+
+
 def test_every_region_has_a_country_and_an_id_of_its_own(table: RegionTable) -> None:
     assert len(table) == len(set(table.ids)) == 4596
     assert table.ids == sorted(table.ids)
@@ -179,6 +212,76 @@ def test_every_region_has_a_country_and_an_id_of_its_own(table: RegionTable) -> 
     iso = {country.alpha_2 for country in pycountry.countries}
     assert set(table.country_codes) == iso | {"XK"}
     assert table.index["SWE-3429"] == table.ids.index("SWE-3429")
+
+
+ELSEWHERE = {
+    "ALD": "AX",
+    "ATC": "AU",
+    "CLP": "FR",
+    "CSI": "AU",
+    "CYN": "CY",
+    "ESB": "CY",
+    "GAZ": "PS",
+    "KAB": "KZ",
+    "KAS": "IN",
+    "KOS": "XK",
+    "PFA": "CN",
+    "PGA": "VN",
+    "SAH": "EH",
+    "SDS": "SS",
+    "SOL": "SO",
+    "USG": "CU",
+    "WEB": "PS",
+    "WSB": "CY",
+    "IOA-1928": "CC",
+    "IOA-2652": "CX",
+    "FRA-1442": "MQ",
+    "FRA-2000": "GF",
+    "FRA-4601": "RE",
+    "FRA-4602": "YT",
+    "FRA-4603": "GP",
+    "NLD-5147": "BQ",
+    "NLD-5148": "BQ",
+    "NLD-5149": "BQ",
+    "NOR-901": "SJ",
+    "NZL-5472": "TK",
+}
+"""By region id or its first letters: where those are not the country's alpha-3 code."""
+
+
+def test_region_ids_and_countries_never_contradict_each_other(table: RegionTable) -> None:
+    alpha_2 = {country.alpha_3: country.alpha_2 for country in pycountry.countries} | ELSEWHERE
+    for region_id, code in zip(table.ids, table.country_codes, strict=True):
+        assert code == alpha_2.get(region_id, alpha_2.get(region_id[:3])), region_id
+
+
+def test_representatives_lie_in_their_own_region(table: RegionTable) -> None:
+    found, distances = table.locate(*table.representatives.T)
+    assert np.array_equal(found, np.arange(4596))
+    assert (distances == 0).all()
+    inside = [
+        shapely.contains_xy(geometry, lon, lat)
+        for geometry, (lat, lon) in zip(table.geometries, np.round(table.midpoints, 5), strict=True)
+    ]
+    assert 4300 < sum(inside) < 4450
+    is_midpoint = np.abs(table.representatives - table.midpoints).max(axis=1) < 1.1e-5
+    assert np.array_equal(is_midpoint, inside)
+
+
+@pytest.mark.parametrize("region_id", ["RUS-2321", "USA-3563", "USA-3517", "ATA+00?"])
+def test_midpoints_across_the_antimeridian_by_sampling(table: RegionTable, region_id: str) -> None:
+    """The mean of random points inside, on the sphere, points the same way."""
+    geometry = table.geometries[table.index[region_id]]
+    random = np.random.default_rng(0)
+    _, south, _, north = np.sin(np.radians(geometry.bounds))
+    lats = np.degrees(np.arcsin(random.uniform(south, north, 400_000)))
+    lons = random.uniform(-180, 180, 400_000)
+    index = table.index[region_id]
+    inside = table.locate(lats, lons, limit_km=0.0)[0] == index
+    mean = unit_vectors(lats[inside], lons[inside]).mean(axis=0)
+    midpoint = unit_vectors(*table.midpoints[[index]].T)[0]
+    spread = 1 / np.sqrt(inside.sum())
+    assert angle_between(mean, midpoint) < 3 * spread
 
 
 def test_midpoints_are_where_they_should_be(table: RegionTable) -> None:
