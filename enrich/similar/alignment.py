@@ -15,15 +15,15 @@ import numpy.typing as npt
 from enrich.similar.fingerprint import Small
 from enrich.similar.windows import HEIGHT, WIDTH, Matrix
 
-_BLOCK = (18, 20)
-"""Rows and columns of a block: 5 x 8 of them."""
+_BLOCK = (9, 10)
+"""Rows and columns of a block: 10 x 16 of them."""
 _AGREES = 0.7
 """Least correlation of a block."""
 _NOISE = 9.0
 """Variance that compression and resizing may add, in grey levels squared."""
 _TEXTURE = 25.0
 """A block with less variance than this in both pictures says nothing."""
-_MIN_BLOCKS = 6
+_MIN_BLOCKS = 24
 """With fewer blocks that say something nothing is confirmed."""
 _ENOUGH = 0.9
 """Agreement beyond which a map needs no refinement."""
@@ -123,7 +123,7 @@ def _numbers(matrix: npt.NDArray[np.floating]) -> Map:
 
 
 def _blocks(picture: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-    """(40, 360): the pixels of each block."""
+    """(160, 90): the pixels of each block."""
     rows, columns = _BLOCK
     cut = picture.reshape(HEIGHT // rows, rows, WIDTH // columns, columns)
     return cut.swapaxes(1, 2).reshape(-1, rows * columns)

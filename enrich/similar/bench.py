@@ -78,9 +78,7 @@ def bench_duplicates(
         subjects = _subjects(root, -(-images // PER_SUBJECT), photos)
         layout = DatasetLayout(root / "dataset")
         made = dict(_write(layout, subjects, workers))
-        options = EnrichOptions(min_rgb_variance=0, min_laplacian_variance=0)
-        silent = lambda _: None  # noqa: E731 - nothing but a place to be quiet
-        enrich_dataset(layout, options, workers=workers, say=silent)
+        enrich_dataset(layout, EnrichOptions(), workers=workers, say=lambda _: None)
         seconds, work = _timed(layout, workers)
         scores = _scores(layout, made)
     ours, baseline = _speeds(workers)
@@ -114,7 +112,8 @@ def _subjects(root: Path, count: int, photos: Path | None) -> list[Subject]:
 
 def _playground(out: Path, count: int) -> list[Path]:
     """Pictures of the playground, drawn by the command: this stage knows nothing of crawlers."""
-    command = [sys.executable, "-m", "lostfound", "playground", "--export", str(count)]
+    main = "import lostfound; lostfound.main()"
+    command = [sys.executable, "-c", main, "playground", "--export", str(count)]
     size = ["--width", str(SIZE[0]), "--height", str(SIZE[1])]
     done = subprocess.run([*command, *size, "--out", str(out)], capture_output=True, text=True)
     if done.returncode:

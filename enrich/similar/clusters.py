@@ -14,7 +14,22 @@ from dataclasses import dataclass
 from enrich.similar.alignment import Alignment
 
 Look = Callable[["Candidate"], Alignment]
-Confirm = Callable[[Alignment], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an alignment must reach."""
+
+    agreement: float
+    overlap: float
+
+    def confirm(self, alignment: Alignment) -> bool:
+        """Two pictures that were laid over each other are copies."""
+        return alignment.agreement >= self.agreement and alignment.overlap >= self.overlap
+
+    def confirm_chain(self, alignment: Alignment) -> bool:
+        """Two pictures are copies over others: at most two of the pairs may be weak ones."""
+        return alignment.agreement >= self.agreement**2 and alignment.overlap >= self.overlap
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +62,9 @@ class Settled:
     """What was found out about candidates that nobody had looked at."""
 
 
-def settle(candidates: Sequence[Candidate], look: Look, confirmed: Confirm) -> Settled:
+def settle(candidates: Sequence[Candidate], look: Look, limits: Limits) -> Settled:
     """Decides over all candidates; `drops` come in the order of their pictures."""
-    settling = _Settling(candidates, look, confirmed)
+    settling = _Settling(candidates, look, limits)
     for picture in sorted(settling.pairs):
         if picture not in settling.gone:
             settling.gather(picture)
@@ -58,8 +73,8 @@ def settle(candidates: Sequence[Candidate], look: Look, confirmed: Confirm) -> S
 
 
 class _Settling:
-    def __init__(self, candidates: Sequence[Candidate], look: Look, confirmed: Confirm) -> None:
-        self._candidates, self._look, self._confirmed = candidates, look, confirmed
+    def __init__(self, candidates: Sequence[Candidate], look: Look, limits: Limits) -> None:
+        self._candidates, self._look, self._limits = candidates, look, limits
         self._stay: set[int] = set()
         self.looks: dict[int, Alignment] = {}
         self.gone: dict[int, Drop] = {}
@@ -81,11 +96,14 @@ class _Settling:
                 if other in self._stay or other in self.gone:
                     continue
                 there = self._alignment(other, number)
-                if over is not None and self._confirmed(there):
+                if not self._limits.confirm(there):
+                    continue
+                if over is not None:
                     there = there.followed_by(over.alignment)
-                if self._confirmed(there):
-                    self.gone[other] = Drop(other, best, number, there)
-                    waiting.append(self.gone[other])
+                    if not self._limits.confirm_chain(there):
+                        continue
+                self.gone[other] = Drop(other, best, number, there)
+                waiting.append(self.gone[other])
 
     def _alignment(self, picture: int, number: int) -> Alignment:
         """Of the picture in the other one of a candidate; looks when nobody has."""

@@ -15,7 +15,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from enrich.similar.alignment import Alignment, align
-from enrich.similar.clusters import Candidate, Settled, settle
+from enrich.similar.clusters import Candidate, Limits, Settled, settle
 from enrich.similar.describe import read_picture
 from enrich.similar.fingerprint import Small
 from enrich.similar.windows import REGIONS, TURNED_CENTRES, WHOLE, WINDOWS, Matrix, Window
@@ -29,15 +29,6 @@ _BATCH = 2000
 """Candidates of one task, unless one group alone has more."""
 _PICTURES = 1024
 """Pictures of 58 kB that a task keeps decoded."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    agreement: float
-    overlap: float
-
-    def confirm(self, alignment: Alignment) -> bool:
-        return alignment.agreement >= self.agreement and alignment.overlap >= self.overlap
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +65,7 @@ def look_at(
         def look(one: Candidate) -> Alignment:
             return align(picture(one.part), picture(one.whole), start_of(one.window))
 
-        return batch.numbers, settle(batch.candidates, look, limits.confirm)
+        return batch.numbers, settle(batch.candidates, look, limits)
 
     yield from fan_out(task, batches, workers=workers)
 

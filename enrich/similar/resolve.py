@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 from enrich.duplicate_options import DuplicateOptions
 from enrich.similar.alignment import Alignment
 from enrich.similar.candidates import compare_new_parts
-from enrich.similar.clusters import Candidate, Drop
+from enrich.similar.clusters import Candidate, Drop, Limits
 from enrich.similar.describe import describe_part
-from enrich.similar.look import Limits, Place, look_at
+from enrich.similar.look import Place, look_at
 from enrich.similar.store import (
     PAIRS_SCHEMA,
     Part,
