@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 
 from enrich.countries import find_country
 from enrich.locators import Labels, Midpoints, NearestCity, Polygons
-from enrich.regions import RegionTable
+from enrich.regions import RegionTable, load_region_table
 from enrich.sphere import Floats, Ints, to_lat_lon
-from enrich.towns import Towns
+from enrich.towns import Towns, load_towns
 from shards.errors import UsageError
 from shards.layout import DatasetLayout
 
@@ -22,6 +22,14 @@ LISTED = 10
 
 Points = tuple[Floats, Floats]
 """Latitudes and longitudes in degrees, each of shape (n,)."""
+
+
+def compare_labels(layout: DatasetLayout | None, count: int, seed: int) -> dict[str, Any]:
+    """`compare_methods` on a dataset's positions, with its names; or on random points on land."""
+    table, towns = load_region_table(), load_towns()
+    if layout is None:
+        return compare_methods(random_land_points(table, count, seed), table, towns)
+    return compare_methods(dataset_points(layout), table, towns) | {"names": dataset_names(layout)}
 
 
 def compare_methods(points: Points, table: RegionTable, towns: Towns) -> dict[str, Any]:

@@ -15,6 +15,7 @@ def register(app: typer.Typer) -> None:
     """Adds this stage's verbs to the `lostfound` command."""
     app.command()(enrich)
     app.command()(deny)
+    app.command()(labels)
     bench_group(app).command("enrich")(bench_enriching)
 
 
@@ -38,6 +39,12 @@ def enrich(
     ),
     min_entropy: float | None = typer.Option(
         None, help="Keep photographs whose grey histogram has more bits (0 to 8) than this."
+    ),
+    countries: str = typer.Option(
+        "polygons", help="polygons: the region's country; nearest-city: the nearest town's."
+    ),
+    regions: str = typer.Option(
+        "polygons", help="polygons, or midpoint: the region whose midpoint is nearest."
     ),
     views: str = typer.Option(
         "none", help="Level views per equirectangular panorama: cardinal, a number, or none."
@@ -69,7 +76,14 @@ def enrich(
     layout = DatasetLayout(dataset) if follow else DatasetLayout.existing(dataset)
     from enrich.detect import FACE, PLATE, open_model
     from enrich.follow import follow_dataset
-    from enrich.options import EnrichOptions, parse_keep_original, parse_size, parse_views
+    from enrich.locators import CountryMethod, RegionMethod
+    from enrich.options import (
+        EnrichOptions,
+        KeepOriginal,
+        parse_choice,
+        parse_size,
+        parse_views,
+    )
     from enrich.run import enrich_dataset
 
     width, height = parse_size(size)
@@ -82,9 +96,11 @@ def enrich(
         max_brightness=max_brightness,
         min_contrast=min_contrast,
         min_entropy=min_entropy,
+        countries=parse_choice(CountryMethod, "--countries", countries),
+        regions=parse_choice(RegionMethod, "--regions", regions),
         views=parse_views(views),
         fov=fov,
-        keep_original=parse_keep_original(keep_original),
+        keep_original=parse_choice(KeepOriginal, "--keep-original", keep_original),
         blur_faces=open_model(FACE, blur_faces) if blur_faces else None,
         blur_plates=open_model(PLATE, blur_plates) if blur_plates else None,
     )
@@ -131,6 +147,23 @@ def deny(
     )
     summary = deny_rules(DatasetLayout(dataset), rules)
     print_summary(f"deny {dataset}", summary.to_json(), as_json=as_json)
+
+
+def labels(
+    dataset: Path | None = typer.Argument(None, help="Dataset directory, enriched."),
+    points: int = typer.Option(100_000, min=1, help="Without a dataset: random points on land."),
+    seed: int = typer.Option(0, help="Of the random points."),
+    as_json: bool = typer.Option(False, "--json", help="Print the summary as JSON."),
+) -> None:
+    """How often the report's labels (nearest-city, midpoint) are those of the polygons.
+
+    Of a dataset also the names of countries that were misspelt or not understood.
+    """
+    layout = DatasetLayout.existing(dataset) if dataset else None
+    from enrich.agreement import compare_labels
+
+    title = f"labels {dataset or f'of {points:,} random points'}"
+    print_summary(title, compare_labels(layout, points, seed), as_json=as_json)
 
 
 def bench_enriching(

@@ -43,6 +43,10 @@ class Labels:
 
 
 class Locator(Protocol):
+    @property
+    def table(self) -> RegionTable:
+        """What the region indices point into."""
+
     def locate(self, lat: Floats, lon: Floats) -> Labels:
         """The labels of points in degrees, of shape (n,)."""
 

@@ -2,12 +2,15 @@
 
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from enrich.detect import Model
+from enrich.locators import CountryMethod, RegionMethod
 from enrich.panorama import MAX_FOV, MAX_SPHERE_WIDTH, Lens
 from enrich.regions import NEAREST_LIMIT_KM
 from shards.errors import UsageError
+
+Choice = TypeVar("Choice", bound=StrEnum)
 
 MAX_SIDE = 8192
 MAX_VIEWS = 64
@@ -53,6 +56,8 @@ class EnrichOptions:
     """A photograph stays when its grey histogram has more bits than this."""
     limit_km: float = NEAREST_LIMIT_KM
     """How far outside every region a position may lie."""
+    countries: CountryMethod = CountryMethod.POLYGONS
+    regions: RegionMethod = RegionMethod.POLYGONS
     jpeg_quality: int = 95
     views: int = 0
     """Level views into which an equirectangular panorama is cut; with 0 it stays one picture."""
@@ -137,9 +142,9 @@ def parse_views(text: str) -> int:
     raise UsageError(f"--views {text}: use none, cardinal, or 1 to {MAX_VIEWS}")
 
 
-def parse_keep_original(text: str) -> KeepOriginal:
-    """`none`, `beside` or `instead`."""
+def parse_choice(kind: type[Choice], option: str, text: str) -> Choice:
+    """One of the words of an enumeration, as the option's value."""
     try:
-        return KeepOriginal(text)
+        return kind(text)
     except ValueError:
-        raise UsageError(f"--keep-original {text}: use none, beside or instead") from None
+        raise UsageError(f"{option} {text}: use {' or '.join(kind)}") from None

@@ -14,6 +14,7 @@ import cv2
 
 from enrich.decode import Header, Pixels, oversized
 from enrich.filters import Evidence, Filter, default_filters, first_rejection
+from enrich.locators import make_locator
 from enrich.options import EnrichOptions, KeepOriginal
 from enrich.part import BATCH_CAPTURES, PartSummary, batches, row_table, summarise_part, write_rows
 from enrich.pictures import Picture, take_pictures
@@ -82,9 +83,12 @@ def locate_segment(segment: Path, options: EnrichOptions) -> Iterator[Located]:
 
     Raises WorkError, at the end, when it is not a whole tar.
     """
+    locator = make_locator(
+        load_region_table(), options.countries, options.regions, options.limit_km
+    )
     for samples in batches(read_segment(segment), BATCH_CAPTURES):
         captures = [_record(sample, segment.parent.name) for sample in samples]
-        places = locate_captures(captures, load_region_table(), options.limit_km)
+        places = locate_captures(captures, locator)
         yield from map(Located, samples, captures, places)
 
 

@@ -1,12 +1,20 @@
-"""Where captures were taken: coordinates to region and country, or a country's name to its code."""
+"""Where captures were taken: coordinates to country, region and nearest town, or a country's name.
+
+Which country and region, the locator decides; here a capture becomes a `Place` by it.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 
-from enrich.countries import country_name, find_country
+import numpy as np
+
+from enrich.countries import country_name, match_country
+from enrich.locators import Locator
 from enrich.position import Position, parse_position
-from enrich.regions import NEAREST_LIMIT_KM, RegionTable
+from enrich.regions import RegionTable
 from enrich.rejection import Rejection
+from enrich.towns import load_towns
 from shards.capture import Capture
 from shards.schema import CountryFrom, Reason
 
@@ -21,54 +29,82 @@ class Place:
     region_id: str | None = None
     region_name: str | None = None
     region_distance_km: float | None = None
+    place_name: str | None = None
+    """The nearest town of `enrich.towns`, however far: its bare name in ASCII, like `Lund`."""
+    place_distance_km: float | None = None
     rejection: Rejection | None = None
 
 
-def locate_captures(
-    captures: Sequence[Capture], table: RegionTable, limit_km: float = NEAREST_LIMIT_KM
-) -> list[Place]:
+def locate_captures(captures: Sequence[Capture], locator: Locator) -> list[Place]:
     """One place per capture, in the same order, with one look-up for all of them."""
     parsed = [parse_position(capture.lat, capture.lon) for capture in captures]
-    numbers = [i for i, position in enumerate(parsed) if isinstance(position, Position)]
     positions = [position for position in parsed if isinstance(position, Position)]
-    regions, distances = table.locate(
-        [position.lat for position in positions],
-        [position.lon for position in positions],
-        limit_km=limit_km,
-    )
-    places = [
-        _place_by_name(capture.country, position if isinstance(position, Rejection) else None)
+    located = iter(_locate(positions, locator))
+    return [
+        next(located)
+        if isinstance(position, Position)
+        else _place_by_name(capture.country, locator.table, position)
         for capture, position in zip(captures, parsed, strict=True)
     ]
-    for i, position, region, distance in zip(numbers, positions, regions, distances, strict=True):
-        places[i] = _place_in_region(position, table, int(region), float(distance), limit_km)
-    return places
 
 
-def _place_in_region(
-    position: Position, table: RegionTable, region: int, distance_km: float, limit_km: float
+def _locate(positions: list[Position], locator: Locator) -> list[Place]:
+    if not positions:
+        return []
+    lat = np.array([position.lat for position in positions])
+    lon = np.array([position.lon for position in positions])
+    labels = locator.locate(lat, lon)
+    towns = load_towns()
+    nearest, town_distances = towns.nearest(lat, lon)
+    columns = zip(
+        positions,
+        labels.countries,
+        labels.regions.tolist(),
+        labels.distances_km.tolist(),
+        towns.names(nearest),
+        town_distances.tolist(),
+        strict=True,
+    )
+    return [_place_at(locator.table, *column) for column in columns]
+
+
+def _place_at(
+    table: RegionTable,
+    position: Position,
+    code: str | None,
+    region: int,
+    distance_km: float,
+    town: str,
+    town_distance_km: float,
 ) -> Place:
-    if region < 0:
-        detail = f"{position.lat}, {position.lon} is more than {limit_km:g} km from every country"
-        return Place(position=position, rejection=Rejection(Reason.NO_COUNTRY, detail))
-    code = table.country_codes[region]
+    detail = f"{position.lat}, {position.lon} is farther than the limit from every country"
+    labelled = code is not None and region >= 0
     return Place(
         position=position,
         country_code=code,
-        country_from=CountryFrom.COORDINATES,
-        region_id=table.ids[region],
-        region_name=f"{country_name(code)}_{table.names[region]}_{table.ids[region]}",
-        region_distance_km=distance_km,
+        country_from=CountryFrom.COORDINATES if code else None,
+        region_id=table.ids[region] if labelled else None,
+        region_name=_region_name(table, region) if labelled else None,
+        region_distance_km=distance_km if labelled and isfinite(distance_km) else None,
+        place_name=town,
+        place_distance_km=town_distance_km,
+        rejection=None if code else Rejection(Reason.NO_COUNTRY, detail),
     )
 
 
-def _place_by_name(text: str, invalid: Rejection | None) -> Place:
+def _region_name(table: RegionTable, region: int) -> str:
+    country = country_name(table.country_codes[region])
+    return f"{country}_{table.names[region]}_{table.ids[region]}"
+
+
+def _place_by_name(text: str, table: RegionTable, invalid: Rejection | None) -> Place:
     """The place of a capture without usable coordinates."""
     if not text.strip():
         missing = Rejection(Reason.NO_POSITION, "neither coordinates nor a country")
         return Place(rejection=invalid or missing)
-    code = find_country(text)
-    if code is None:
+    match = match_country(text)
+    if match is None:
         unknown = Rejection(Reason.NO_COUNTRY, f"{text[:80]!r} is not the name of a country")
         return Place(rejection=invalid or unknown)
+    code = table.country(match.code)
     return Place(country_code=code, country_from=CountryFrom.NAME, rejection=invalid)

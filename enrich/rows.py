@@ -45,6 +45,7 @@ def capture_columns(sample: RawSample, capture: Capture, segment: str) -> Row:
         "raw_size": sample.image_size,
         "view": 0,
         "heading": parse_heading(capture.extra),
+        "country_text": clean_text(capture.country) or None,
         **{name: clean_text(getattr(capture, name)) for name in _COPIED},
     }
 
@@ -60,6 +61,8 @@ def place_columns(place: Place) -> Row:
         "region_id": place.region_id,
         "region_name": place.region_name,
         "region_distance_km": place.region_distance_km,
+        "place_name": place.place_name,
+        "place_distance_km": place.place_distance_km,
     }
 
 

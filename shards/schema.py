@@ -49,6 +49,7 @@ METADATA_SCHEMA = pa.schema(
         ("country_code", pa.string()),  # ISO 3166-1 alpha-2, plus XK
         ("country_name", pa.string()),
         ("country_from", pa.string()),
+        ("country_text", pa.string()),  # as the source gave it, however it is spelt
         ("region_id", pa.string()),  # Natural Earth adm1_code
         ("region_name", pa.string()),  # <country_name>_<name>_<adm1_code>
         ("region_distance_km", pa.float64()),  # 0 inside the polygon

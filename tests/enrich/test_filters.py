@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from enrich import filters
 from enrich.filters import Evidence, decide, default_filters, first_rejection
+from enrich.locators import Polygons
 from enrich.options import EnrichOptions
 from enrich.places import Place, locate_captures
 from enrich.quality import Scores
@@ -143,7 +144,7 @@ def test_a_row_is_enough_to_decide(
     before: EnrichOptions,
     after: EnrichOptions,
 ) -> None:
-    [place] = locate_captures([capture("test-1", **position)], load_region_table())
+    [place] = locate_captures([capture("test-1", **position)], Polygons(load_region_table()))
     evidence = Evidence(damage, None if damage else found, place)
     first = first_rejection(default_filters(before), evidence)
     row = stored(evidence, first, tmp_path_factory.getbasetemp() / "row.parquet")
@@ -162,7 +163,7 @@ def test_every_reason_is_one_that_a_row_can_be_read_back_from() -> None:
 
 def test_the_row_gives_all_the_evidence_back(tmp_path: Path) -> None:
     for position in POSITIONS:
-        [place] = locate_captures([capture("test-1", **position)], load_region_table())
+        [place] = locate_captures([capture("test-1", **position)], Polygons(load_region_table()))
         evidence = Evidence(None, FINE, place)
         word = first_rejection(default_filters(EnrichOptions()), evidence)
         assert Evidence.from_row(stored(evidence, word, tmp_path / "row.parquet")) == evidence

@@ -63,6 +63,8 @@ def test_a_kept_capture_from_end_to_end(tmp_path: Path) -> None:
         "region_id": "SWE-3429",
         "region_name": "Sweden_Skåne_SWE-3429",
         "region_distance_km": 0.0,
+        "place_name": "Lund",
+        "country_text": None,
         "captured_at": datetime(2019, 12, 31, 22, tzinfo=UTC),
         "license": "CC0-1.0",
         "extra": '{"a":1}',
@@ -127,6 +129,7 @@ def test_every_bad_input_is_a_row_with_its_reason(
     assert (nowhere["lat"], nowhere["country_code"]) == (-30, None)
     assert nowhere["laplacian_variance"] > 30
     assert (kept["country_code"], kept["country_from"]) == ("NL", "name")
+    assert kept["country_text"] == "the Netherlands"
     assert (kept["lat"], kept["region_id"], kept["status"]) == (None, None, "kept")
 
 
