@@ -189,6 +189,15 @@ def test_a_point_on_a_border_goes_to_the_smallest_id() -> None:
         assert 5 < distances[2] < 6
 
 
+def test_the_nearer_by_ten_metres() -> None:
+    metre = np.degrees(0.001 / EARTH_RADIUS_KM)
+    east = shapely.MultiPolygon([shapely.box(0.11, 0, 0.2, 0.2)])
+    west = shapely.MultiPolygon([shapely.box(-0.1, 0, 0.1 - 20 * metre, 0.2)])
+    for offset, nearest in ((-6 * metre, 1), (6 * metre, 0)):
+        lon = 0.105 - 10 * metre + offset
+        assert table_of([east, west]).locate([0.1], [lon])[0] == [nearest]
+
+
 @pytest.mark.parametrize(
     ("lat", "lon", "around"),
     [
