@@ -19,6 +19,8 @@ from shards.schema import CountryFrom, Reason
 DAMAGES = {Reason.UNDECODABLE, Reason.TRUNCATED, Reason.TOO_SMALL, Reason.TOO_LARGE}
 UNPLACED = {Reason.NO_POSITION, Reason.INVALID_POSITION, Reason.NO_COUNTRY}
 """Reasons that a row must be asked for; the others follow from its scores."""
+_SCORES = tuple(one.name for one in fields(Scores))
+_PLACE = tuple(one.name for one in fields(Place))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +44,13 @@ class Evidence:
         scored = row["rgb_variance"] is not None
         return cls(
             damage=rejection if reason in DAMAGES else None,
-            scores=Scores(**{one.name: row[one.name] for one in fields(Scores)})
-            if scored
-            else None,
+            scores=Scores(*(row[name] for name in _SCORES)) if scored else None,
             place=_place(row, rejection if reason in UNPLACED else None),
         )
 
 
 def _place(row: Mapping[str, Any], rejection: Rejection | None) -> Place:
-    columns = {one.name: row[one.name] for one in fields(Place) if one.name in row}
+    columns = {name: row[name] for name in _PLACE if name in row}
     columns["country_from"] = row["country_from"] and CountryFrom(row["country_from"])
     position = None if row["lat"] is None else Position(row["lat"], row["lon"])
     return Place(**columns, position=position, rejection=rejection)
