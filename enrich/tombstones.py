@@ -1,6 +1,7 @@
 """Rejects rows that the dataset's deny-list names: photographs, authors, places. By SQL.
 
-A row with the same captured bytes as one that is named is the same picture, and goes too.
+A row with the same captured bytes as one that is named is the same picture, and goes too. So do
+all views of a panorama with any of them, and by the key of its capture.
 """
 
 from pathlib import Path
@@ -12,6 +13,7 @@ from enrich.database import connect
 from shards.atomic import atomic_path
 from shards.denyfile import load_denylist
 from shards.denylist import EARTH_RADIUS_KM, DenyList, Kind, Rule
+from shards.keys import view_stems
 from shards.layout import DatasetLayout
 from shards.paths import duckdb_path
 from shards.schema import TOMBSTONES_SCHEMA, Reason
@@ -31,6 +33,7 @@ _RULES_SCHEMA = pa.schema(
 _NAMES_SCHEMA = pa.schema(
     [*((name, pa.string()) for name in ("source", "author", "attribution")), ("number", pa.int64())]
 )
+_STEMS_SCHEMA = pa.schema([("number", pa.int64()), ("stem", pa.string())])
 _EXACT = {Kind.KEY: "key", Kind.ID: "source_id", Kind.GROUP: "group_id"}
 _OF_SOURCE = "(rules.source = '' OR rules.source = named.source)"
 _INSIDE = {
@@ -60,6 +63,8 @@ def find_tombstones(layout: DatasetLayout) -> int:
             CREATE TEMP VIEW named AS
             SELECT raw_segment, raw_offset, view, key, source, source_id, group_id, lat, lon,
                 attribution, sha256,
+                CASE WHEN suffix(key, '-v' || view)
+                    THEN left(key, length(key) - length('-v' || view)) END AS stem,
                 CASE WHEN json_valid(extra) AND json_type(extra, '$.author') = 'VARCHAR'
                     THEN json_extract_string(extra, '$.author') END AS author
             FROM read_parquet([{files}]) WHERE status = 'kept'
@@ -71,6 +76,7 @@ def find_tombstones(layout: DatasetLayout) -> int:
             " number BIGINT)"
         )
         _find_exact(connection)
+        _find_views(connection, denylist)
         _find_inside(connection)
         _find_authors(connection, denylist)
         return _write(connection, layout.tombstones)
@@ -103,6 +109,23 @@ def _area(rule: Rule) -> dict[str, float]:
 def _find_exact(connection: duckdb.DuckDBPyConnection) -> None:
     for kind, column in _EXACT.items():
         _insert(connection, f"rules.rule = '{kind}' AND rules.value = named.{column}")
+
+
+def _find_views(connection: duckdb.DuckDBPyConnection, denylist: DenyList) -> None:
+    """The views of a panorama whose capture's key is named."""
+    stems = [
+        {"number": number, "stem": stem}
+        for number, rule in enumerate(denylist.rules)
+        if rule.rule is Kind.KEY
+        for stem in view_stems(rule.value)
+    ]
+    connection.register("stems", pa.Table.from_pylist(stems, schema=_STEMS_SCHEMA))
+    connection.execute(
+        f"""
+        INSERT INTO found SELECT raw_segment, raw_offset, view, number
+        FROM named JOIN stems USING (stem) JOIN rules USING (number) WHERE {_OF_SOURCE}
+        """  # noqa: S608 - a constant of this module
+    )
 
 
 def _find_inside(connection: duckdb.DuckDBPyConnection) -> None:

@@ -31,10 +31,13 @@ def make_key(source: str, *identity: str | int) -> str:
 
 def view_key(key: str, view: int) -> str:
     """The key of a panorama's view: `<key>-v0` and so on; a key too long for that is hashed."""
-    name = f"{key}-v{view}"
-    if is_key(name):
-        return name
-    return f"{key[:32]}-{hashlib.sha256(key.encode()).hexdigest()[:24]}-v{view}"
+    plain, hashed = (f"{stem}-v{view}" for stem in view_stems(key))
+    return plain if is_key(plain) else hashed
+
+
+def view_stems(key: str) -> tuple[str, str]:
+    """What the keys of a capture's views begin with: the key itself, or its hash if it is long."""
+    return key, f"{key[:32]}-{hashlib.sha256(key.encode()).hexdigest()[:24]}"
 
 
 def file_key(sha256: str) -> str:

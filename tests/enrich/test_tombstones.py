@@ -21,6 +21,7 @@ from shards.capture import Capture
 from shards.denyfile import add_rules
 from shards.denylist import DenyList, Kind, Rule
 from shards.errors import UsageError, WorkError
+from shards.keys import view_key
 from shards.layout import DatasetLayout
 from shards.manifest import load_manifest
 from shards.schema import TOMBSTONES_SCHEMA
@@ -294,3 +295,33 @@ def test_places_on_a_grid(tmp_path: Path, rule: Rule, count: int) -> None:
     layout.duplicates.unlink()
     assert len(rejected(layout)) == count
     assert set(rejected(layout)) == refused_before_fetching(rows, [rule])
+
+
+@pytest.mark.parametrize("key", ["panorama-1", "p" * 63])
+@pytest.mark.parametrize("kept", [{0, 1, 2, 3}, {2}])
+def test_the_key_of_a_panorama_denies_all_its_views(
+    tmp_path: Path, key: str, kept: set[int]
+) -> None:
+    views = [
+        metadata_row(
+            view,
+            key=view_key(key, view),
+            view=view,
+            group_id=key,
+            sha256="5a" * 32,
+            **({} if view in kept else {"status": "rejected", "reason": "blurry"}),
+        )
+        for view in range(4)
+    ]
+    layout = make_dataset(tmp_path, [*views, *(metadata_row(number) for number in range(10, 20))])
+    summary = deny_rules(layout, [Rule(Kind.KEY, key)])
+    assert summary.rejected == len(kept)
+    gone = {name for name, reason in rejected(layout).items() if reason == "opted_out"}
+    assert gone == {view_key(key, view) for view in kept}
+
+
+def test_the_key_of_one_view_denies_the_others_too(tmp_path: Path) -> None:
+    views = [metadata_row(n, key=f"a-v{n}", view=n, sha256="5a" * 32) for n in range(4)]
+    layout = make_dataset(tmp_path, [*views, metadata_row(10, key="b-v1"), metadata_row(11)])
+    deny_rules(layout, [Rule(Kind.KEY, "a-v2")])
+    assert set(rejected(layout)) == {f"a-v{n}" for n in range(4)}
