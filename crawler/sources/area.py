@@ -104,11 +104,13 @@ class Area:
     @classmethod
     def of_country(cls, text: str) -> Self:
         """The regions of a country given by code or name. Raises UsageError."""
-        from enrich.countries import find_country
+        from enrich.countries import find_country, match_country
 
         code = find_country(text)
         if code is None:
-            raise UsageError(f"--country {text}: not known; give a two-letter code like NL")
+            near = match_country(text)
+            like = f"{near.code} if you meant {near.name.title()}" if near else "NL"
+            raise UsageError(f"--country {text}: not known; give a two-letter code like {like}")
         parts, _ = _country_parts(code)
         if not len(parts):
             raise UsageError(f"--country {code}: the region table has no polygon of it; use --bbox")

@@ -74,6 +74,11 @@ def test_an_unknown_country_is_refused(text: str) -> None:
         Area.of_country(text)
 
 
+def test_a_misspelt_country_is_a_question_not_a_crawl() -> None:
+    with pytest.raises(UsageError, match="DE if you meant Germany"):
+        Area.of_country("Germny")
+
+
 def test_distance_and_radius() -> None:
     assert distance_km(0, 0, 0, 180) == pytest.approx(math.pi * EARTH_RADIUS_KM)
     box = Box(0, 0, DEGREE, DEGREE)
