@@ -53,7 +53,7 @@ def test_a_turn_is_counter_clockwise_about_the_centre() -> None:
     centre = np.array([(WIDTH - 1) / 2, (HEIGHT - 1) / 2, 1])
     assert matrix @ centre == pytest.approx(centre[:2])
     # What is above the centre after the turn was to its right before.
-    assert matrix @ (centre - [0, 10, 0]) == pytest.approx([*centre[:2], 10, 0])
+    assert matrix @ (centre - [0, 10, 0]) == pytest.approx(centre[:2] + np.array([10, 0]))
 
 
 def test_another_picture_has_other_hashes() -> None:
