@@ -87,5 +87,5 @@ VIEWS = {
 def find_view(name: str) -> View:
     """Raises UsageError for a view that does not exist."""
     if name not in VIEWS:
-        raise UsageError(f"borders {name}: use one of {', '.join(VIEWS)}")
+        raise UsageError(f"--borders {name}: use {' or '.join(VIEWS)}")
     return VIEWS[name]

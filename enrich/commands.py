@@ -17,6 +17,8 @@ def register(app: typer.Typer) -> None:
     app.command()(deny)
     app.command()(labels)
     bench_group(app).command("enrich")(bench_enriching)
+    bench_group(app).command("geocode")(bench_geocoding)
+    bench_group(app).command("airports")(bench_countries)
 
 
 def enrich(
@@ -39,6 +41,9 @@ def enrich(
     ),
     min_entropy: float | None = typer.Option(
         None, help="Keep photographs whose grey histogram has more bits (0 to 8) than this."
+    ),
+    borders: str = typer.Option(
+        "de-facto", help="View on disputed areas: de-facto, or iso as ISO 3166 lists them."
     ),
     countries: str = typer.Option(
         "polygons", help="polygons: the region's country; nearest-city: the nearest town's."
@@ -96,6 +101,7 @@ def enrich(
         max_brightness=max_brightness,
         min_contrast=min_contrast,
         min_entropy=min_entropy,
+        borders=borders,
         countries=parse_choice(CountryMethod, "--countries", countries),
         regions=parse_choice(RegionMethod, "--regions", regions),
         views=parse_views(views),
@@ -178,3 +184,25 @@ def bench_enriching(
     from enrich.bench import bench_enrich
 
     print_summary("bench enrich", bench_enrich(images, rounds, photos), as_json=as_json)
+
+
+def bench_geocoding(
+    points: int = typer.Option(300_000, min=1, help="Points to look up."),
+    rounds: int = typer.Option(3, min=1, help="Rounds; the median counts."),
+    as_json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
+) -> None:
+    """Points to country and region against a plain geopandas spatial join, on one core."""
+    from enrich.bench_geocode import bench_geocode
+
+    print_summary("bench geocode", bench_geocode(points, rounds), as_json=as_json)
+
+
+def bench_countries(
+    borders: str = typer.Option("de-facto", help="View on disputed areas: de-facto or iso."),
+    as_json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
+) -> None:
+    """Countries of 28,000 airports against their own list: every disagreement and its cause."""
+    from enrich.bench_airports import bench_airports, readable
+
+    result = bench_airports(borders)
+    print_summary("bench airports", result if as_json else readable(result), as_json=as_json)

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from enrich.borders import DE_FACTO, find_view
 from enrich.detect import Model
 from enrich.locators import CountryMethod, RegionMethod
 from enrich.panorama import MAX_FOV, MAX_SPHERE_WIDTH, Lens
@@ -56,6 +57,8 @@ class EnrichOptions:
     """A photograph stays when its grey histogram has more bits than this."""
     limit_km: float = NEAREST_LIMIT_KM
     """How far outside every region a position may lie."""
+    borders: str = DE_FACTO
+    """The view on disputed areas, of `enrich.borders`."""
     countries: CountryMethod = CountryMethod.POLYGONS
     regions: RegionMethod = RegionMethod.POLYGONS
     jpeg_quality: int = 95
@@ -74,6 +77,7 @@ class EnrichOptions:
         for name, number in (self.thresholds() | {"limit_km": self.limit_km}).items():
             if not 0 <= number < float("inf"):
                 raise UsageError(f"{name} {number}: use a number from 0 up")
+        find_view(self.borders)
         if not 1 <= self.jpeg_quality <= 100:
             raise UsageError(f"jpeg_quality {self.jpeg_quality}: use 1 to 100")
         if not 0 <= self.views <= MAX_VIEWS:

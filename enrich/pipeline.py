@@ -84,7 +84,7 @@ def locate_segment(segment: Path, options: EnrichOptions) -> Iterator[Located]:
     Raises WorkError, at the end, when it is not a whole tar.
     """
     locator = make_locator(
-        load_region_table(), options.countries, options.regions, options.limit_km
+        load_region_table(options.borders), options.countries, options.regions, options.limit_km
     )
     for samples in batches(read_segment(segment), BATCH_CAPTURES):
         captures = [_record(sample, segment.parent.name) for sample in samples]

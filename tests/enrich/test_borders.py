@@ -78,7 +78,7 @@ def test_a_country_that_a_view_does_not_have() -> None:
 def test_one_table_per_view() -> None:
     assert load_region_table() is load_region_table(DE_FACTO)
     assert load_region_table(ISO) is load_region_table(ISO)
-    with pytest.raises(UsageError, match="borders un: use one of de-facto, iso"):
+    with pytest.raises(UsageError, match="--borders un: use de-facto or iso"):
         load_region_table("un")
     assert list(VIEWS) == [DE_FACTO, ISO]
     assert find_view(DE_FACTO).country_codes(["SWE-1"], ["SE"]) == ["SE"]
