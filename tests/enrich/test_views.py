@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import tarfile
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from enrich.detect import FACE, PLATE, open_model
 from enrich.duplicates import count_captures
 from enrich.options import EnrichOptions, KeepOriginal, parse_views
 from enrich.pipeline import enrich_segment
+from enrich.refilter import refilter_segment
 from enrich.run import enrich_dataset
 from lostfound import main
 from shards.capture import Capture
@@ -157,6 +160,56 @@ def test_the_whole_dataset_counts_captures_and_rows(
     assert found["rejected"]["duplicate_bytes"] == 4
     counts = count_captures(layout)
     assert (counts.captures, counts.rows) == (len(mixed) + 1, 25)
+
+
+@pytest.mark.parametrize("keep", [KeepOriginal.BESIDE, KeepOriginal.INSTEAD])
+def test_refiltering_gives_the_bytes_of_a_fresh_run(tmp_path: Path, keep: KeepOriginal) -> None:
+    """Views whose fate changes share one original, and one panorama's file."""
+    pixels = np.asarray(cv2.GaussianBlur(picture(1, 1024, 512), (0, 0), 1.5), np.uint8)
+    pixels[:, 448:576] = cv2.GaussianBlur(pixels[:, 448:576], (0, 0), 6)  # the north
+    data = encoded(pixels)
+    records = [(panorama("a", 0.0), data, "jpg"), (capture("b"), data, "jpg")]
+    views = 0 if keep is KeepOriginal.INSTEAD else 4
+
+    def options(least: float) -> EnrichOptions:
+        limits = {"min_rgb_variance": 0.0, "min_laplacian_variance": least}
+        return EnrichOptions(
+            width=64, height=36, fov=40.0, views=views, keep_original=keep, **limits
+        )
+
+    scores = DatasetLayout(tmp_path / "scores")
+    rows = rows_of(scores, write_segment(scores, "w-000000", records), options(0.0))
+    # Between each two of the scores there, some are kept.
+    limits = sorted({row["laplacian_variance"] - 1e-6 for row in rows})
+    assert len(limits) > views
+    found = {}
+    for least in limits:
+        fresh = DatasetLayout(tmp_path / f"fresh-{least}")
+        enrich_segment(fresh, write_segment(fresh, "w-000000", records), options(least))
+        found[least] = part_bytes(fresh)
+    changed = DatasetLayout(tmp_path / "changed")
+    segment = write_segment(changed, "w-000000", records)
+    enrich_segment(changed, segment, options(limits[0]))
+    for least in [*limits, *limits[::-1], *limits[::2]]:
+        refilter_segment(changed, segment, options(least))
+        assert part_bytes(changed) == found[least]
+
+
+def test_originals_of_views_are_stored_once(tmp_path: Path) -> None:
+    layout = DatasetLayout(tmp_path)
+    data = encoded(sphere(1024))
+    segment = write_segment(layout, "w-000000", [(panorama("a"), data, "jpg")])
+    rows = rows_of(layout, segment, replace(CARDINAL, keep_original=KeepOriginal.BESIDE))
+    assert len({(row["original_offset"], row["original_size"]) for row in rows}) == 1
+    tar = (tmp_path / rows[0]["tar"]).read_bytes()
+    assert tar[rows[3]["original_offset"] :][: rows[3]["original_size"]] == data
+    assert tar.count(data) == 1
+    with tarfile.open(tmp_path / rows[0]["tar"]) as members:
+        assert members.getnames() == [
+            "a-v0.jpg",
+            "a.original",
+            *(f"a-v{n}.jpg" for n in range(1, 4)),
+        ]
 
 
 def test_keys_of_views() -> None:
