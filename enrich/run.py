@@ -78,7 +78,7 @@ def enrich_dataset(
     _settle_options(layout, options, force=force, refilter=refilter)
     settings = ", ".join(f"{name}={value}" for name, value in options.to_json().items())
     say(f"enrich {layout.root}: {settings}")
-    for directory in (layout.catalog, *layout.enriched.glob("*/")):
+    for directory in (layout.catalog, layout.enriched, *layout.enriched.glob("*/")):
         remove_temporaries(directory)
     missing = [one for one in segments if not is_current(layout.part_rows(one), options)]
     started = time.perf_counter()
