@@ -32,7 +32,8 @@ _UNCLEAR = 1e-12
 """In square degrees: cross products below this are left to exact arithmetic. Their rounding error
 is below 1e-14; a point 1 mm off a border of 10 m is clear."""
 _MIXED = 10_000
-"""Taken from the region of a cell's reference point when borders touch the cell."""
+"""Taken from the region of a cell's reference point when borders touch the cell; more than there
+are regions."""
 _PIECES_PER_STEP = 1 << 17
 _STRETCHES_PER_STEP = 1 << 14
 _POINTS_PER_STEP = 1 << 15
@@ -43,6 +44,7 @@ class Cells:
     """The pieces of all borders, by the cells that they touch."""
 
     def __init__(self, polygons: Polygons) -> None:
+        assert len(polygons.region_offsets) < _MIXED + UNDECIDED
         self.vertices, self.first, self.owners = _pieces(polygons)
         """(n, 2) lon, lat of the pieces' ends; per piece its first end's index, and its region."""
         cells, pieces = _touched(self.vertices, self.first)

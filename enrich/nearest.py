@@ -19,7 +19,8 @@ _SHARES_OF_LIMIT = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
 """Most coastal water is near the coast: small circles first."""
 _KM_DECIMALS = 6  # distances that differ by less than a millimetre are ties
 _CHORD_SLACK_KM = 0.02
-"""More than a piece of border and a way of 25 km rise above their chords, together 0.01 km."""
+"""More than twice what a piece of border rises above its chord, 4 m: chords this much longer than
+the shortest may belong to the shortest way."""
 _POINTS_PER_STEP = 1 << 13
 _PAIRS_PER_STEP = 1 << 14
 

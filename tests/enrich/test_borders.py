@@ -1,11 +1,18 @@
 """Views on disputed areas, held against ISO 3166 as pycountry has it."""
 
+from pathlib import Path
+
+import pyarrow.parquet as pq
 import pycountry
 import pytest
 
 from enrich.borders import AREAS, DE_FACTO, ISO, VIEWS, find_view
+from enrich.options import EnrichOptions
+from enrich.pipeline import enrich_segment
 from enrich.regions import load_region_table
 from shards.errors import UsageError
+from shards.layout import DatasetLayout
+from tests.enrich.samples import capture, jpeg, write_segment
 
 OFFICIAL = {country.alpha_2 for country in pycountry.countries}
 
@@ -82,3 +89,27 @@ def test_one_table_per_view() -> None:
         load_region_table("un")
     assert list(VIEWS) == [DE_FACTO, ISO]
     assert find_view(DE_FACTO).country_codes(["SWE-1"], ["SE"]) == ["SE"]
+
+
+def test_a_dataset_in_a_view(tmp_path: Path) -> None:
+    places = {"a": ("45.05", "33.98", ""), "b": ("42.66", "21.16", ""), "c": ("", "", "Kosovo")}
+    captures = [
+        (capture(f"test-{key}", lat=lat, lon=lon, country=country), jpeg(ord(key)), "jpg")
+        for key, (lat, lon, country) in places.items()
+    ]
+    for borders, codes, beginning in (
+        (DE_FACTO, ["RU", "XK", "XK"], "Russian Federation_Crimea_RUS-283"),
+        (ISO, ["UA", "RS", "RS"], "Ukraine_Crimea_RUS-283"),
+    ):
+        layout = DatasetLayout(tmp_path / borders)
+        segment = write_segment(layout, "w-000000", captures)
+        options = EnrichOptions(borders=borders)
+        enrich_segment(layout, segment, options)
+        rows = pq.read_table(layout.part_rows(segment)).to_pylist()
+        assert [row["country_code"] for row in rows] == codes
+        assert rows[0]["region_name"] == beginning
+        for row in rows[:2]:
+            assert row["region_name"].startswith(f"{row['country_name']}_")
+        assert options.to_json()["borders"] == borders
+    with pytest.raises(UsageError, match="--borders nowhere"):
+        EnrichOptions(borders="nowhere")

@@ -26,7 +26,7 @@ def multipolygon(shape: shapely.Geometry) -> shapely.MultiPolygon:
     return shapely.multipolygons([part for part in parts if part.geom_type == "Polygon"])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     CENTRES,
     st.lists(

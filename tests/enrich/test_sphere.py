@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from enrich.sphere import (
     EARTH_RADIUS_KM,
     angle_between,
+    chord_distances_km,
     distance_to_edges_km,
     midpoint,
+    representative,
     to_lat_lon,
     unit_vectors,
 )
@@ -88,3 +90,31 @@ def test_holes_count_negative() -> None:
     whole = shapely.box(0, -1, 4, 1)
     holed = whole.difference(shapely.box(2, -0.9, 3.9, 0.9))
     assert midpoint(holed)[1] < 1.5
+
+
+def test_chords_near_by_are_nearly_arcs() -> None:
+    random = np.random.default_rng(0)
+    lat, lon = random.uniform(-89, 89, 1000), random.uniform(-180, 180, 1000)
+    off = random.normal(0, 0.1, (4, 1000))
+    point, start = unit_vectors(lat, lon), unit_vectors(lat + off[0], lon + off[1])
+    end = unit_vectors(lat + off[0] + off[2] / 3, lon + off[1] + off[3] / 3)
+    arcs = distance_to_edges_km(point, start, end)
+    assert np.abs(arcs - chord_distances_km(point, start, end)).max() < 0.01
+    assert chord_distances_km(point, point, end).max() == 0
+
+
+def test_representatives() -> None:
+    ring = shapely.box(0, 0, 4, 4).difference(shapely.box(1, 1, 3.5, 3.5))
+    lat, lon = representative(ring, midpoint(ring))
+    assert shapely.contains_xy(ring, lon, lat)
+    assert min(lat, lon) == pytest.approx(0.5, abs=0.1)  # in the widest corner
+    square = shapely.box(10, -5, 20, 5)
+    assert representative(square, midpoint(square)) == (0, 15)
+    # Near the pole a degree of longitude is short: the southern part is the larger one.
+    north, south = shapely.box(0, 84, 10, 86), shapely.box(100, 0, 103, 3)
+    both = shapely.MultiPolygon([north, south])
+    assert representative(both, midpoint(both)) == pytest.approx((1.5, 101.5), abs=0.1)
+    fiji = shapely.MultiPolygon(
+        [shapely.box(179, -18, 180, -16), shapely.box(-180, -18, -178, -16)]
+    )
+    assert representative(fiji, midpoint(fiji)) == pytest.approx((-17, -179.5), abs=0.2)
