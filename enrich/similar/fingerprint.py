@@ -41,8 +41,9 @@ def fingerprint(small: Small) -> npt.NDArray[np.uint64]:
             matrix = cv2.getRotationMatrix2D(centre, plan.turn, 1)
             warped = cv2.warpAffine(small, matrix, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REPLICATE)
             turned = np.asarray(warped, dtype=np.float32)
-        # (rows, 8, columns, 8): the frequencies of every combination of the intervals.
-        every = (plan.rows @ turned @ plan.columns).reshape(
+        # (rows, 8, columns, 8): the frequencies of every combination of the intervals. Interval by
+        # interval, because NumPy's library would start threads for the whole, and wait for them.
+        every = (plan.rows.reshape(-1, _LOW, HEIGHT) @ turned @ plan.columns).reshape(
             -1, _LOW, plan.columns.shape[1] // _LOW, _LOW
         )
         found[plan.windows] = every[plan.row_of, :, plan.column_of]
