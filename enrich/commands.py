@@ -19,6 +19,7 @@ def register(app: typer.Typer) -> None:
     bench_group(app).command("enrich")(bench_enriching)
     bench_group(app).command("geocode")(bench_geocoding)
     bench_group(app).command("airports")(bench_countries)
+    bench_group(app).command("duplicates")(bench_finding_duplicates)
 
 
 def enrich(
@@ -64,6 +65,21 @@ def enrich(
     blur_plates: Path | None = typer.Option(
         None, help="ONNX file of LPD-YuNet: find number plates and blur them."
     ),
+    similar: bool | None = typer.Option(
+        None, "--similar/--no-similar", help="Drop changed copies of one picture; at first: yes."
+    ),
+    hash_distance: int | None = typer.Option(
+        None, help="Look at pictures whose hashes differ in at most so many of 64 bits; at first 6."
+    ),
+    same_view: float | None = typer.Option(
+        None, help="Drop what is nearer than so many metres, in the same direction; 0: off."
+    ),
+    heading_tolerance: float | None = typer.Option(
+        None, help="Degrees between headings that are the same direction; at first 20."
+    ),
+    thin: float | None = typer.Option(
+        None, help="Keep no two of one sequence nearer than so many metres; 0: off."
+    ),
     workers: int = typer.Option(0, min=0, help="Parallel tasks; 0 for as many as there are cores."),
     force: bool = typer.Option(False, "--force", help="Do finished segments again."),
     refilter: bool = typer.Option(
@@ -77,9 +93,13 @@ def enrich(
     ),
     as_json: bool = typer.Option(False, "--json", help="Print the summary as JSON."),
 ) -> None:
-    """Filter, resize, geocode, hash and deduplicate everything under DATASET/raw."""
+    """Filter, resize, geocode, hash and deduplicate everything under DATASET/raw.
+
+    What decides about duplicates is kept from run to run; changing it touches no picture.
+    """
     layout = DatasetLayout(dataset) if follow else DatasetLayout.existing(dataset)
     from enrich.detect import FACE, PLATE, open_model
+    from enrich.duplicate_options import changed_options
     from enrich.follow import follow_dataset
     from enrich.locators import CountryMethod, RegionMethod
     from enrich.options import (
@@ -110,14 +130,31 @@ def enrich(
         blur_faces=open_model(FACE, blur_faces) if blur_faces else None,
         blur_plates=open_model(PLATE, blur_plates) if blur_plates else None,
     )
+    duplicates = changed_options(
+        layout,
+        similar=similar,
+        hash_distance=hash_distance,
+        same_view_m=same_view,
+        heading_tolerance=heading_tolerance,
+        thin_m=thin,
+    )
     workers = workers or default_workers()
     if follow:
         if force or refilter:
             raise UsageError("--follow with --force or --refilter: enrich once, then follow")
         idle_seconds = idle or float("inf")
-        summary = follow_dataset(layout, options, workers=workers, idle_seconds=idle_seconds)
+        summary = follow_dataset(
+            layout, options, workers=workers, idle_seconds=idle_seconds, duplicates=duplicates
+        )
     else:
-        summary = enrich_dataset(layout, options, workers=workers, force=force, refilter=refilter)
+        summary = enrich_dataset(
+            layout,
+            options,
+            workers=workers,
+            force=force,
+            refilter=refilter,
+            duplicates=duplicates,
+        )
     print_summary(f"enrich {dataset}", summary.to_json(), as_json=as_json)
     if failed := len(summary.failures):
         total = failed + summary.segments_done + summary.segments_skipped
@@ -206,3 +243,19 @@ def bench_countries(
 
     result = bench_airports(borders)
     print_summary("bench airports", result if as_json else readable(result), as_json=as_json)
+
+
+def bench_finding_duplicates(
+    images: int = typer.Option(20_000, min=14, help="Pictures, with their copies, at least."),
+    hashes: int = typer.Option(10_000_000, min=0, help="Hashes of the search alone; 0: without."),
+    photos: Path | None = typer.Option(
+        None, help="Folder of real photographs; what is missing is drawn by the playground."
+    ),
+    workers: int = typer.Option(0, min=0, help="Parallel tasks; 0 for as many as there are cores."),
+    as_json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
+) -> None:
+    """Precision and recall on pictures with known copies, and the search among hashes."""
+    from enrich.similar.bench import bench_duplicates
+
+    result = bench_duplicates(images, hashes, photos, workers or default_workers())
+    print_summary("bench duplicates", result, as_json=as_json)

@@ -1,7 +1,7 @@
 """What counts as a duplicate: stored beside the catalogue, changed without touching any part."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from enrich.similar.hamming import MAX_DISTANCE
@@ -46,6 +46,12 @@ class DuplicateOptions:
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def changed_options(layout: DatasetLayout, **changes: Any) -> DuplicateOptions:
+    """Those of the last run, with the changes that are not None."""
+    given = {name: value for name, value in changes.items() if value is not None}
+    return replace(stored_options(layout), **given)
 
 
 def store_options(layout: DatasetLayout, options: DuplicateOptions) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
+from enrich.duplicate_options import DuplicateOptions
 from enrich.options import EnrichOptions
 from enrich.run import EnrichSummary, enrich_dataset
 from shards.console import print_line
@@ -25,6 +26,7 @@ def follow_dataset(
     workers: int,
     idle_seconds: float = float("inf"),
     poll_seconds: float = POLL_SECONDS,
+    duplicates: DuplicateOptions | None = None,
     say: Callable[[str], None] = print_line,
 ) -> EnrichSummary:
     """Enriches what is sealed, then waits for more, until Ctrl-C or SIGTERM.
@@ -43,7 +45,9 @@ def follow_dataset(
             while time.monotonic() - last_sign <= idle_seconds:
                 sealed = set(layout.sealed_segments())
                 if sealed - tried:
-                    done = enrich_dataset(layout, options, workers=workers, say=say)
+                    done = enrich_dataset(
+                        layout, options, workers=workers, duplicates=duplicates, say=say
+                    )
                     total = _after(total, done)
                     tried |= sealed
                     say(f"enriched {done.captures} captures so far, {done.kept} kept")

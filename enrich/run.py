@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from enrich.duplicate_options import DuplicateOptions, stored_options
 from enrich.duplicates import count_captures, find_duplicates
 from enrich.options import THRESHOLDS, EnrichOptions
 from enrich.part import PartSummary, is_current
@@ -64,12 +65,14 @@ def enrich_dataset(
     workers: int,
     force: bool = False,
     refilter: bool = False,
+    duplicates: DuplicateOptions | None = None,
     say: Callable[[str], None] = print_line,
 ) -> EnrichSummary:
     """Writes every missing part and the duplicates. A damaged segment is a line in `failures`.
 
     `say` is told the options once they are accepted. With `refilter` parts that were made with
-    other thresholds are brought to these; that goes on, too, when it was interrupted.
+    other thresholds are brought to these; that goes on, too, when it was interrupted. Without
+    `duplicates` those of the last run apply; others change the catalogue alone.
 
     Raises UsageError when there is nothing to enrich, or when parts with other options exist and
     neither `force` says to do them again nor `refilter` is enough.
@@ -78,6 +81,9 @@ def enrich_dataset(
     _settle_options(layout, options, force=force, refilter=refilter)
     settings = ", ".join(f"{name}={value}" for name, value in options.to_json().items())
     say(f"enrich {layout.root}: {settings}")
+    duplicates = duplicates or stored_options(layout)
+    rules = ", ".join(f"{name}={value}" for name, value in duplicates.to_json().items())
+    say(f"duplicates: {rules}")
     for directory in (layout.catalog, layout.enriched, *layout.enriched.glob("*/")):
         remove_temporaries(directory)
     missing = [one for one in segments if not is_current(layout.part_rows(one), options)]
@@ -85,7 +91,7 @@ def enrich_dataset(
     done, failures = _enrich_all(layout, missing, options, workers)
     seconds = time.perf_counter() - started
     find_tombstones(layout)
-    find_duplicates(layout, workers=workers)
+    find_duplicates(layout, duplicates, workers=workers)
     counts = count_captures(layout)
     return EnrichSummary(
         captures=counts.captures,
@@ -131,6 +137,7 @@ def _settle_options(
             )
     # The catalogue describes the parts, so it goes first.
     layout.duplicates.unlink(missing_ok=True)
+    layout.clusters.unlink(missing_ok=True)
     if stored is None:
         for old in layout.parts():
             old.unlink()
