@@ -212,6 +212,32 @@ def test_originals_of_views_are_stored_once(tmp_path: Path) -> None:
         ]
 
 
+def test_damaged_panoramas_are_rows(tmp_path: Path) -> None:
+    """Cut and altered anywhere: one row or four, and nothing is raised."""
+    random = np.random.default_rng(7)
+    whole = gpano_jpeg(encoded(sphere(512)), PoseHeadingDegrees=45, PosePitchDegrees=3)
+    captures = []
+    for number in range(100):
+        data = bytearray(whole)
+        # Half of them in the header and the properties, the others anywhere.
+        end = 1500 if number % 2 else len(data)
+        for position in random.integers(2, end, number % 7):
+            data[position] = random.integers(256)
+        if number % 5 == 0:
+            del data[random.integers(2, len(data)) :]
+        record = panorama if number % 3 else capture
+        captures.append((record(f"test-{number}"), bytes(data), "jpg"))
+    layout = DatasetLayout(tmp_path)
+    segment = write_segment(layout, "w-000000", captures)
+    options = EnrichOptions(**SMALL | {"width": 32, "height": 18}, views=4)
+    summary = enrich_segment(layout, segment, options)
+    rows = rows_of(layout, segment, options)
+    counts = Counter(row["raw_offset"] for row in rows)
+    assert summary.captures == len(counts) == 100
+    assert set(counts.values()) == {1, 4}
+    assert summary.rows == len(rows) == summary.kept + sum(summary.rejected.values())
+
+
 def test_keys_of_views() -> None:
     assert view_key("file-1", 3) == "file-1-v3"
     long, other = "a" * 63, "a" * 62 + "b"
