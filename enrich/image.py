@@ -12,7 +12,7 @@ Pixels = npt.NDArray[np.uint8]
 
 MAX_BYTES = 64 << 20
 MAX_PIXELS = 150_000_000
-MAX_WHOLE_PIXELS = 64_000_000
+MAX_WHOLE_PIXELS = 50_000_000
 """Of a file that can only be decoded in one piece, at full size: about half a gigabyte."""
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import AvifImagePlugin, Image, TiffImagePlugin, UnidentifiedImageError
 
+from enrich.avif import check_coded_size
 from enrich.image import (
     MAX_WHOLE_PIXELS,
     BadImageError,
@@ -51,6 +52,8 @@ class PillowFile:
         return MAX_WHOLE_PIXELS
 
     def pixels(self, width: int, height: int) -> Pixels:  # noqa: ARG002 - no scaled decode
+        if self.header.format == "AVIF":
+            check_coded_size(self.data, self.header.width, self.header.height)
         return decode_with_pillow(self.data, *FORMATS)
 
 

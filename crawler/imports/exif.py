@@ -105,8 +105,7 @@ def _coordinate(parts: Any, reference: Any, signs: str) -> str:
         if fraction is None:
             return "nan"
         total += fraction / unit
-    # The nearest double, and the shortest text that gives it back.
-    return repr(float(-total if sign == signs[1] else total)) if fractions else "nan"
+    return _text_of(-total if sign == signs[1] else total) if fractions else "nan"
 
 
 def _fraction(value: Any) -> Fraction | None:
@@ -120,7 +119,15 @@ def _fraction(value: Any) -> Fraction | None:
 
 def _number(value: Any) -> str:
     fraction = None if value is None else _fraction(value)
-    return "" if fraction is None else repr(float(fraction))
+    return "" if fraction is None else _text_of(fraction)
+
+
+def _text_of(number: Fraction) -> str:
+    """The shortest text that gives back the nearest double; "nan" beyond the largest one."""
+    try:
+        return repr(float(number))
+    except OverflowError:
+        return "nan"
 
 
 def _times(exif: dict[int, Any], gps: dict[int, Any]) -> tuple[str, str]:

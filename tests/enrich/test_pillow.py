@@ -155,6 +155,45 @@ def test_limits() -> None:
     assert decode(bytes(webp), 320, 180).rejection is not None
 
 
+@pytest.mark.parametrize("name", ["avif", "avif with alpha"])
+@pytest.mark.parametrize("claim", [(641, 360), (6400, 3600), (7000, 7000), (8000, 8000)])
+def test_an_avif_is_not_enlarged(name: str, claim: tuple[int, int]) -> None:
+    """Its decoder would, to the size that the header claims."""
+    data = bytearray(CLOSE[name])
+    at = data.index(b"ispe") + 8
+    data[at : at + 8] = struct.pack(">II", *claim)
+    rejection = decode(bytes(data), 320, 180).rejection
+    assert rejection is not None
+    large = claim[0] * claim[1] > MAX_WHOLE_PIXELS
+    assert rejection.reason == (Reason.TOO_LARGE if large else Reason.UNDECODABLE)
+
+
+def test_large_av1_data_behind_a_small_size() -> None:
+    flat = Image.new("L", (2048, 2048))
+    data = bytearray(saved(flat, "AVIF", speed=10))
+    sequence = data.index(bytes([0x0A]), data.index(b"mdat"))
+    header = data[sequence + 2 : sequence + 2 + data[sequence + 1]]
+    bits = list("".join(f"{byte:08b}" for byte in header))
+    assert bits[4] == "1", "a header of a still picture"
+    assert bits[10:18] == list("10101010"), "11 bits for each side"
+    bits[18:40] = "1" * 22
+    assert decode(bytes(data), 320, 180).rejection is None
+    # A hundred pictures of four million pixels each, as one item.
+    unit = bytes(data[sequence : sequence + 2 + len(header)])
+    end = len(data)
+    grown = bytes(data) + unit * 100
+    span = struct.pack(">I", end - sequence + 2)
+    assert span not in grown[:8]
+    size = data.index(b"mdat") - 4
+    grown = grown[:size] + struct.pack(">I", len(grown) - size) + grown[size + 4 :]
+    length = struct.pack(">I", end - size - 8)
+    at = grown.index(length, grown.index(b"iloc"))
+    grown = grown[:at] + struct.pack(">I", len(grown) - size - 8) + grown[at + 4 :]
+    rejection = decode(grown, 320, 180).rejection
+    assert rejection is not None
+    assert rejection.reason == Reason.TOO_LARGE
+
+
 def test_what_has_no_decoder_says_so() -> None:
     heic = struct.pack(">I", 24) + b"ftypheic" + bytes(4) + b"mif1heic" + bytes(100)
     gif = saved(COLOURS, "GIF")
