@@ -53,7 +53,7 @@ def measure(count: int, distance: int, threads: int) -> dict[str, float]:
 
 def duckdb_band_join(hashes: Hashes, distance: int, threads: int) -> tuple[float, int]:
     """The baseline: the same bands as joins of DuckDB. Seconds, and how many pairs it finds."""
-    count, equal = choose_bands(len(hashes) ** 2, distance)
+    count, equal = choose_bands(len(hashes), len(hashes), distance)
     edges = [round(BITS * number / count) for number in range(count + 1)]
     bands = [
         f"(h >> {low}) & {(1 << (high - low)) - 1} AS b{number}"

@@ -106,8 +106,8 @@ def _value_pairs(
         raise ValueError(f"distance {distance}: 0 to {MAX_DISTANCE}")
     if not len(left) or (right is not None and not len(right)):
         return
-    rows = len(left) * (len(left) if right is None else len(right))
-    tables = _Tables(left, right, distance, choose_bands(rows, distance))
+    bands = choose_bands(len(left), len(left if right is None else right), distance)
+    tables = _Tables(left, right, distance, bands)
     with ThreadPoolExecutor(threads) as pool:
         for begin in range(0, len(tables.choices), threads):
             # No further ahead than there are threads: what is found waits in memory.
@@ -116,15 +116,15 @@ def _value_pairs(
                 yield tables.first_seen(number, found)
 
 
-def choose_bands(rows: int, distance: int) -> tuple[int, int]:
-    """(b, k): b bands of which k must be equal, the cheapest for `rows` possible pairs.
+def choose_bands(left: int, right: int, distance: int) -> tuple[int, int]:
+    """(b, k): b bands of which k must be equal, the cheapest for so many hashes on either side.
 
-    Sorting a table costs as much as some 60 comparisons per hash.
+    Sorting a table costs as much as some 30 comparisons per hash.
     """
 
     def cost(bands: int) -> float:
         equal_bits = BITS * (bands - distance) / bands
-        return float(comb(bands, distance) * (60 * rows**0.5 + rows / 2**equal_bits))
+        return float(comb(bands, distance) * (30 * (left + right) + left * right / 2**equal_bits))
 
     bands = min(range(distance + 1, distance + 7), key=cost)
     return bands, bands - distance
