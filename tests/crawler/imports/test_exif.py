@@ -82,6 +82,18 @@ def test_zero_by_zero_is_nan() -> None:
     assert fields["lon"] == repr(float(13 + Fraction(11, 60) + Fraction(4252, 360_000)))
 
 
+def test_more_than_a_double_holds_is_nan() -> None:
+    image = photograph(LUND)
+    degrees = struct.pack(">IIII", 55, 1, 41, 1)
+    # Three doubles instead of three fractions, in the place of the fractions.
+    at = image.index(degrees)
+    entry = image.index(struct.pack(">HHI", 2, 5, 3))
+    damaged = bytearray(image)
+    damaged[entry + 3] = 12
+    damaged[at : at + 24] = struct.pack(">ddd", 1.797e308, 1.797e308, 1.797e308)
+    assert exif_fields(bytes(damaged))["lat"] == "nan"
+
+
 def test_absurd_degrees_are_kept_as_found() -> None:
     assert exif_fields(photograph(LUND | {2: (91.0, 200.0, 0.0)}))["lat"] == repr(91 + 200 / 60)
 
