@@ -47,7 +47,7 @@ class Facts:
                 count(DISTINCT country_code) FILTER (status = 'kept') AS countries,
                 count(DISTINCT region_id) FILTER (status = 'kept') AS regions,
                 count(*) FILTER (status = 'kept' AND lat IS NULL) AS without_position,
-                coalesce(sum(raw_size), 0)::BIGINT AS raw_bytes,
+                coalesce(sum(raw_size) FILTER (view = 0), 0)::BIGINT AS raw_bytes,
                 coalesce(sum(tar_size), 0)::BIGINT AS stored_bytes,
                 strftime(min(captured_at), '%Y-%m-%d') AS first_day,
                 strftime(max(captured_at), '%Y-%m-%d') AS last_day
