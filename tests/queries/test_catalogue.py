@@ -9,7 +9,7 @@ import pytest
 from queries.catalogue import SELECTION_SCHEMA, VIEWS, connect
 from shards.errors import WorkError
 from shards.layout import DatasetLayout
-from shards.schema import METADATA_SCHEMA, SHARD_SCHEMA
+from shards.schema import CLUSTERS_SCHEMA, METADATA_SCHEMA, SHARD_SCHEMA
 from tests.queries.conftest import HandMade, duplicate, row
 
 
@@ -103,3 +103,31 @@ def test_a_part_that_is_not_parquet_is_named(hand_made: HandMade) -> None:
     part.write_bytes(b"PAR1 no")
     with pytest.raises(WorkError, match=r"w0-000000\.parquet"):
         connect(hand_made.layout)
+
+
+def test_clusters_are_a_table(hand_made: HandMade) -> None:
+    assert connect(hand_made.layout).sql("FROM clusters").columns == CLUSTERS_SCHEMA.names
+    empty = connect(hand_made.layout).sql("FROM clusters").types
+    first, second = hand_made.add_part([row(0), row(1)])
+    found = {"cluster": first["key"], "level": "picture", "distance": 3, "agreement": 0.9}
+    members = [
+        {name: one[name] for name in ("key", "raw_segment", "raw_offset", "view")}
+        for one in (first, second)
+    ]
+    rows = [found | members[1] | {"survivor": False}]
+    rows.append({"cluster": first["key"]} | members[0] | {"survivor": True})
+    hand_made.layout.catalog.mkdir()
+    pq.write_table(pa.Table.from_pylist(rows, CLUSTERS_SCHEMA), hand_made.layout.clusters)
+    connection = connect(hand_made.layout)
+    assert connection.sql("FROM clusters").types == empty
+    counted = "SELECT cluster, count(*), sum(survivor::INTEGER) FROM clusters GROUP BY cluster"
+    assert connection.sql(counted).fetchall() == [(first["key"], 2, 1)]
+
+
+def test_a_duplicate_says_what_was_found(hand_made: HandMade) -> None:
+    [first, second] = hand_made.add_part([row(0), row(1)])
+    detail = "the picture of test-00000: 90% of it agrees"
+    one = duplicate(second, "duplicate_view", "test-00000") | {"detail": detail}
+    hand_made.add_duplicates([one])
+    asked = "SELECT detail FROM captures WHERE reason = 'duplicate_view'"
+    assert connect(hand_made.layout).sql(asked).fetchall() == [(detail,)]
