@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from enrich.countries import find_country
 from queries.catalogue import SELECTION_SCHEMA, connect
 from queries.choices import SplitBy
 from queries.mapping import DistributionMapping, quotas
@@ -140,12 +141,13 @@ def _map_distribution(
         """SELECT country_code, any_value(country_name), count(*) FROM candidates
         WHERE country_code IS NOT NULL GROUP BY country_code ORDER BY country_code"""
     ).fetchall()
-    codes = {code.casefold(): code for code, _, _ in counted}
+    codes = {code: code for code, _, _ in counted}
     names = {name.casefold(): code for code, name, _ in counted if name}
     target: dict[str, int] = {}
     for country, count in like.items():
-        folded = country.strip().casefold()
-        code = codes.get(folded) or names.get(folded) or country
+        known = find_country(country) or country.strip().upper()
+        # A country without samples keeps the name under which it will be reported.
+        code = codes.get(known) or names.get(country.strip().casefold()) or country
         if code in target:
             raise UsageError(f"--like: {country!r} and another entry both mean {code}; merge them")
         target[code] = count

@@ -173,7 +173,8 @@ _FIELDS = (
 
 _COLUMNS = (
     "In the metadata Parquet, with real nulls; `tar`, `tar_offset` and `tar_size` say where the"
-    " image's bytes stand, so that a range request reads just one."
+    " image's bytes stand, so that a range request reads just one. `place_name` is the nearest town"
+    " of GeoNames (https://www.geonames.org, CC BY 4.0)."
 )
 
 

@@ -110,7 +110,7 @@ def test_adding_data_moves_no_row(dataset: HandMade, lostfound: Run) -> None:
 
 def test_like_follows_the_quotas(dataset: HandMade, lostfound: Run, tmp_path: Path) -> None:
     like = tmp_path / "like.json"
-    like.write_text('{"sweden": 20, "de": 20, "FRANCE": 5, "Peru": 1, "Atlantis": 9}')
+    like.write_text('{"Schweden": 20, "de": 20, "FRANCE": 5, "Peru": 1, "Atlantis": 9}')
     arguments = ["--like", like, "--min-share", "0.1", "--slack", "0.5", "--json"]
     code, out, _ = lostfound("select", dataset.layout.root, "--name", "like", *arguments)
     record = json.loads(out)
