@@ -38,6 +38,19 @@ def test_only_missing_parts_are_done(tmp_path: Path) -> None:
     assert before.items() <= part_bytes(layout).items()
 
 
+def test_what_is_done_is_not_read_again(tmp_path: Path) -> None:
+    layout = simple_dataset(tmp_path, segments=3)
+    enrich_dataset(layout, OPTIONS, workers=1)
+    # Emptied, so that whoever reads one of them fails.
+    for old in (*layout.sealed_segments(), *layout.enriched.rglob("*.tar")):
+        old.write_bytes(b"")
+    write_segment(layout, "x-000000", [(capture("new"), jpeg(99), "jpg")])
+    again = enrich_dataset(layout, OPTIONS, workers=1)
+    assert (again.segments_done, again.segments_skipped, again.failures) == (1, 3, [])
+    assert again.captures == 10
+    assert enrich_dataset(layout, OPTIONS, workers=1).segments_done == 0
+
+
 def test_other_options_need_force(tmp_path: Path) -> None:
     layout = simple_dataset(tmp_path, 1)
     enrich_dataset(layout, OPTIONS, workers=1)
