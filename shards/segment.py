@@ -129,7 +129,8 @@ def read_segment(path: Path) -> Iterator[RawSample]:
             if pending:
                 yield _sample(tar, pending)
             _check_end(path, end)
-    except (tarfile.TarError, OSError) as error:
+    except (tarfile.TarError, OSError, ValueError, OverflowError, MemoryError) as error:
+        # The last three are what `tarfile` makes of a size that no file has.
         raise WorkError(f"{path}: not a readable segment ({error}); fetch it again") from error
 
 
