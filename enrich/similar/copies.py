@@ -42,7 +42,7 @@ def turn(pixels: Pixels, random: np.random.Generator) -> Pixels:
     degrees = random.uniform(0.5, 3)
     high, wide = pixels.shape[:2]
     angle, longest = np.radians(degrees), max(wide / high, high / wide)
-    share = 1 / (np.cos(angle) + longest * np.sin(angle))
+    share = 1 / (np.cos(angle) + longest * np.sin(angle)) - 3 / high  # less a mixed edge
     return _window(_turned(pixels, degrees, random), np.full(2, share), np.full(2, 0.5))
 
 

@@ -125,7 +125,7 @@ def test_clusters_are_a_table(hand_made: HandMade) -> None:
 
 
 def test_a_duplicate_says_what_was_found(hand_made: HandMade) -> None:
-    [first, second] = hand_made.add_part([row(0), row(1)])
+    [_, second] = hand_made.add_part([row(0), row(1)])
     detail = "the picture of test-00000: 90% of it agrees"
     one = duplicate(second, "duplicate_view", "test-00000") | {"detail": detail}
     hand_made.add_duplicates([one])
