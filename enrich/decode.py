@@ -36,6 +36,10 @@ __all__ = [
 ]
 
 
+_MAX_SIDE = 2**31 - 1
+"""What the formats allow, and a row can hold."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """A photograph, or the reason why there is none. The header is None when unreadable."""
@@ -90,10 +94,14 @@ def _open(data: bytes) -> ImageFile:
     if not data:
         raise undecodable("there are no image bytes")
     if data.startswith(JPEG_START):
-        return open_jpeg(data)
-    if data.startswith(PNG_START):
-        return open_png(data)
-    return open_with_pillow(data)
+        file: ImageFile = open_jpeg(data)
+    elif data.startswith(PNG_START):
+        file = open_png(data)
+    else:
+        file = open_with_pillow(data)
+    if max(file.header.width, file.header.height) > _MAX_SIDE:
+        raise undecodable(f"the {file.header.format} has a side of more than {_MAX_SIDE} pixels")
+    return file
 
 
 def _check_size(file: ImageFile, width: int, height: int) -> None:

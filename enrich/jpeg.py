@@ -31,6 +31,8 @@ from enrich.progression import Frame, check_scans
 START = b"\xff\xd8\xff"
 _END = b"\xff\xd9"
 _MAX_SEGMENTS = 10_000
+_MAX_GAP = 1 << 16
+"""Bytes before a marker; cameras leave a few."""
 # As libjpeg looks for the next marker: what stands before it is skipped.
 _MARKER = re.compile(rb"\xff[^\x00\xff]", re.DOTALL)
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a length
@@ -127,6 +129,8 @@ def _segments(data: bytes) -> Iterator[_Segment]:
         if found is None:
             raise truncated("the JPEG ends inside its header")
         start, marker = found.start(), data[found.start() + 1]
+        if start - position > _MAX_GAP:
+            raise undecodable(f"{start - position} bytes of nothing in the JPEG's header")
         position = found.end()
         if marker == _END_OF_IMAGE:
             return

@@ -30,11 +30,14 @@ from enrich.tiff import check_strips, missing_directory
 from shards.schema import Reason
 
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"})
+_BIG_TIFF = (b"II+\0", b"MM\0+")
 _MAX_BOXES = 1000
 
 # Pillow opens by name only what it has loaded, and its builds differ in what they can load.
 Image.init()
 FORMATS = tuple(name for name in ("WEBP", "TIFF", "AVIF", "BMP") if name in Image.OPEN)
+# Every image in one piece of memory, so that others can look at it.
+Image.core.set_use_block_allocator(1)  # type: ignore[attr-defined]
 # Every core has a worker of its own already.
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 # What it warns of is either harmless (odd tags) or checked here (the number of pixels).
@@ -61,6 +64,8 @@ def open_with_pillow(data: bytes) -> PillowFile:
     """Raises BadImageError for a file that is cut, or that Pillow does not know."""
     if problem := _missing_end(data):
         raise truncated(problem)
+    if data.startswith(_BIG_TIFF):
+        raise undecodable("a BigTIFF file, which is for more than four gigabytes")
     if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS and not _is_avif(data):
         raise undecodable("a HEIC file needs an HEVC decoder, and there is none; make it a JPEG")
     try:
@@ -105,12 +110,9 @@ def _to_bgr(image: Image.Image) -> Pixels:
     if image.mode in ("I", "F"):
         raise undecodable("pixels of 32 bits, which do not say what is white")
     colours = image if image.mode == "RGB" else image.convert("RGB")
-    try:
-        # Pillow keeps four bytes for each pixel of an "RGB" image; this looks at them in place.
-        shared = pa.array(colours).flatten().to_numpy(zero_copy_only=True)
-        pixels = cv2.cvtColor(shared.reshape(*colours.size[::-1], 4), cv2.COLOR_RGBA2BGR)
-    except ValueError:  # a large image that is not in one piece of memory
-        pixels = cv2.cvtColor(np.asarray(colours), cv2.COLOR_RGB2BGR)
+    # Pillow keeps four bytes for each pixel of an "RGB" image; this looks at them in place.
+    shared = pa.array(colours).flatten().to_numpy(zero_copy_only=True)
+    pixels = cv2.cvtColor(shared.reshape(*colours.size[::-1], 4), cv2.COLOR_RGBA2BGR)
     return np.asarray(pixels, dtype=np.uint8)
 
 

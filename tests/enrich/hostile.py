@@ -166,15 +166,15 @@ def sized() -> Iterator[Input]:
         ("avif", "AVIF"),
     ):
         yield photograph(saved(dot, kind), f"dot-{name}", name)
-    for side in (0, 41, 5000, 8000, 20_000, 65_535):
+    for side in (0, 41, 5000, 8000, 20_000, 65_535, 2**31 - 1, 2**31, 2**32 - 1):
         jpg, png, tif = (bytearray(WHOLE[name]) for name in ("jpg", "png", "tif"))
         frame = jpg.index(b"\xff\xc0")
-        jpg[frame + 5 : frame + 9] = struct.pack(">HH", side, side)
+        jpg[frame + 5 : frame + 9] = struct.pack(">HH", *[min(side, 65_535)] * 2)
         png[16:24] = struct.pack(">II", side, side)
         png[29:33] = struct.pack(">I", zlib.crc32(png[12:29]))
         for tag in (256, 257):
             at = tif.index(struct.pack("<HHI", tag, 3, 1))
-            tif[at + 8 : at + 12] = struct.pack("<I", side)
+            tif[at + 2 : at + 12] = struct.pack("<HII", 4, 1, side)
         avif = bytearray(WHOLE["avif"])
         at = avif.index(b"ispe") + 8
         avif[at : at + 8] = struct.pack(">II", side, side)

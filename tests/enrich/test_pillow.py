@@ -128,7 +128,7 @@ def test_a_cut_webp_or_avif_with_the_right_sizes_in_it() -> None:
 
 
 def test_a_deflated_bomb() -> None:
-    bomb = zlib.compress(bytes(1 << 28), 9)
+    bomb = zlib.compress(bytes(1 << 26), 9)
     tags = ((256, 640), (257, 360), (258, 8), (259, 8), (262, 1), (273, 122), (279, len(bomb)))
     head = b"II*\0" + struct.pack("<IH", 8, len(tags))
     head += b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
