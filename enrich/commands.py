@@ -24,12 +24,15 @@ def register(app: typer.Typer) -> None:
 
 def enrich(
     dataset: Path = typer.Argument(help="Dataset directory."),
-    size: str = typer.Option("320x180", help="Working size, WIDTHxHEIGHT in pixels."),
-    min_rgb_variance: float = typer.Option(
-        300.0, help="Keep photographs whose largest colour-channel variance is above this."
+    size: str | None = typer.Option(
+        None, help="Working size, WIDTHxHEIGHT in pixels; at first 320x180."
     ),
-    min_laplacian_variance: float = typer.Option(
-        30.0, help="Keep photographs whose variance of the Laplacian is above this."
+    min_rgb_variance: float | None = typer.Option(
+        None,
+        help="Keep photographs whose largest colour-channel variance is above this; at first 300.",
+    ),
+    min_laplacian_variance: float | None = typer.Option(
+        None, help="Keep photographs whose variance of the Laplacian is above this; at first 30."
     ),
     min_brightness: float | None = typer.Option(
         None, help="Keep photographs whose mean grey (0 to 255) is above this."
@@ -43,21 +46,27 @@ def enrich(
     min_entropy: float | None = typer.Option(
         None, help="Keep photographs whose grey histogram has more bits (0 to 8) than this."
     ),
-    borders: str = typer.Option(
-        "de-facto", help="View on disputed areas: de-facto, or iso as ISO 3166 lists them."
+    borders: str | None = typer.Option(
+        None,
+        help="View on disputed areas: de-facto, or iso as ISO 3166 lists them; at first de-facto.",
     ),
-    countries: str = typer.Option(
-        "polygons", help="polygons: the region's country; nearest-city: the nearest town's."
+    countries: str | None = typer.Option(
+        None,
+        help="polygons: the region's country; nearest-city: the nearest town's; at first polygons.",
     ),
-    regions: str = typer.Option(
-        "polygons", help="polygons, or midpoint: the region whose midpoint is nearest."
+    regions: str | None = typer.Option(
+        None, help="polygons, or midpoint: the region whose midpoint is nearest; at first polygons."
     ),
-    views: str = typer.Option(
-        "none", help="Level views per equirectangular panorama: cardinal, a number, or none."
+    views: str | None = typer.Option(
+        None,
+        help="Level views of each equirectangular panorama: cardinal, a number or none; at first none.",
     ),
-    fov: float = typer.Option(90.0, help="Degrees across the width of such a view."),
-    keep_original: str = typer.Option(
-        "none", help="Store the captured bytes, too (beside), or in place of the image (instead)."
+    fov: float | None = typer.Option(
+        None, help="Degrees across the width of such a view; at first 90."
+    ),
+    keep_original: str | None = typer.Option(
+        None,
+        help="Store the captured bytes, too (beside), or as the image (instead); at first none.",
     ),
     blur_faces: Path | None = typer.Option(
         None, help="ONNX file of YuNet: find faces and blur them."
@@ -95,24 +104,21 @@ def enrich(
 ) -> None:
     """Filter, resize, geocode, hash and deduplicate everything under DATASET/raw.
 
-    What decides about duplicates is kept from run to run; changing it touches no picture.
+    Options that are not given are those of the last run. Other ones need --force, thresholds
+    --refilter; what decides about duplicates may change at any time, and touches no picture.
     """
     layout = DatasetLayout(dataset) if follow else DatasetLayout.existing(dataset)
     from enrich.detect import FACE, PLATE, open_model
     from enrich.duplicate_options import changed_options
     from enrich.follow import follow_dataset
-    from enrich.locators import CountryMethod, RegionMethod
-    from enrich.options import (
-        EnrichOptions,
-        KeepOriginal,
-        parse_choice,
-        parse_size,
-        parse_views,
-    )
+    from enrich.options import parse_size, parse_views
     from enrich.run import enrich_dataset
+    from enrich.settle import chosen_options
 
-    width, height = parse_size(size)
-    options = EnrichOptions(
+    width, height = parse_size(size) if size else (None, None)
+    options = chosen_options(
+        layout,
+        force=force,
         width=width,
         height=height,
         min_rgb_variance=min_rgb_variance,
@@ -122,11 +128,11 @@ def enrich(
         min_contrast=min_contrast,
         min_entropy=min_entropy,
         borders=borders,
-        countries=parse_choice(CountryMethod, "--countries", countries),
-        regions=parse_choice(RegionMethod, "--regions", regions),
-        views=parse_views(views),
+        countries=countries,
+        regions=regions,
+        views=parse_views(views) if views else None,
         fov=fov,
-        keep_original=parse_choice(KeepOriginal, "--keep-original", keep_original),
+        keep_original=keep_original,
         blur_faces=open_model(FACE, blur_faces) if blur_faces else None,
         blur_plates=open_model(PLATE, blur_plates) if blur_plates else None,
     )

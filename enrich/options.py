@@ -38,6 +38,13 @@ class KeepOriginal(StrEnum):
     """They are the image. The scores are still those at the working size."""
 
 
+_CHOICES: dict[str, type[StrEnum]] = {
+    "countries": CountryMethod,
+    "regions": RegionMethod,
+    "keep_original": KeepOriginal,
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrichOptions:
     width: int = 320
@@ -78,6 +85,9 @@ class EnrichOptions:
             if not 0 <= number < float("inf"):
                 raise UsageError(f"{name} {number}: use a number from 0 up")
         find_view(self.borders)
+        for name, kind in _CHOICES.items():
+            # The class is frozen; a word becomes its member here, once.
+            object.__setattr__(self, name, parse_choice(kind, name, getattr(self, name)))
         if not 1 <= self.jpeg_quality <= 100:
             raise UsageError(f"jpeg_quality {self.jpeg_quality}: use 1 to 100")
         if not 0 <= self.views <= MAX_VIEWS:
@@ -151,4 +161,5 @@ def parse_choice(kind: type[Choice], option: str, text: str) -> Choice:
     try:
         return kind(text)
     except ValueError:
-        raise UsageError(f"{option} {text}: use {' or '.join(kind)}") from None
+        flag = f"--{option.replace('_', '-')}"
+        raise UsageError(f"{flag} {text}: use {' or '.join(kind)}") from None

@@ -1,6 +1,5 @@
 """Enriches a whole dataset: one task per raw segment, then the duplicates over all of them."""
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,18 +8,17 @@ from typing import Any
 
 from enrich.duplicate_options import DuplicateOptions, stored_options
 from enrich.duplicates import count_captures, find_duplicates
-from enrich.options import THRESHOLDS, EnrichOptions
+from enrich.options import EnrichOptions
 from enrich.part import PartSummary, is_current
 from enrich.pipeline import enrich_segment
 from enrich.refilter import refilter_segment
+from enrich.settle import settle_options
 from enrich.tombstones import find_tombstones
-from shards.atomic import remove_temporaries, write_json
+from shards.atomic import remove_temporaries
 from shards.console import print_line, progress
 from shards.errors import UsageError, WorkError
 from shards.fanout import fan_out
 from shards.layout import DatasetLayout
-
-OPTIONS_FILE = "options.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,7 @@ def enrich_dataset(
     neither `force` says to do them again nor `refilter` is enough.
     """
     segments = _segments(layout)
-    _settle_options(layout, options, force=force, refilter=refilter)
+    settle_options(layout, options, force=force, refilter=refilter)
     settings = ", ".join(f"{name}={value}" for name, value in options.to_json().items())
     say(f"enrich {layout.root}: {settings}")
     duplicates = duplicates or stored_options(layout)
@@ -113,47 +111,6 @@ def _segments(layout: DatasetLayout) -> list[Path]:
     if any(layout.raw.glob("*/*.tar")):
         raise UsageError(f"{layout.raw}: all segments are still open; let the crawl finish first")
     raise UsageError(f"{layout.raw}: no segments; crawl or import into {layout.root} first")
-
-
-def _settle_options(
-    layout: DatasetLayout, options: EnrichOptions, *, force: bool, refilter: bool
-) -> None:
-    """Parts of one dataset share one set of options, stored beside them."""
-    path = layout.enriched / OPTIONS_FILE
-    wanted = options.to_json()
-    stored = None if force else _stored_options(path)
-    if stored == wanted:
-        return
-    if stored is not None:
-        names = sorted({*stored, *wanted})
-        changed = [name for name in names if stored.get(name) != wanted.get(name)]
-        can_refilter = set(changed) <= set(THRESHOLDS)
-        if not (refilter and can_refilter):
-            was = ", ".join(f"{name}={stored.get(name)}" for name in changed)
-            cheaper = " --refilter to decide again by the stored scores," if can_refilter else ""
-            raise UsageError(
-                f"{layout.enriched} was made with {was}; use the same options,{cheaper}"
-                " or --force to enrich everything again"
-            )
-    # The catalogue describes the parts, so it goes first.
-    layout.duplicates.unlink(missing_ok=True)
-    layout.clusters.unlink(missing_ok=True)
-    if stored is None:
-        for old in layout.parts():
-            old.unlink()
-    write_json(path, wanted)
-
-
-def _stored_options(path: Path) -> dict[str, Any] | None:
-    try:
-        stored = json.loads(path.read_text())
-    except FileNotFoundError:
-        return None
-    except ValueError:
-        stored = None
-    if not isinstance(stored, dict):
-        raise UsageError(f"{path}: not a JSON object; use --force to enrich everything again")
-    return stored
 
 
 def _enrich_all(
