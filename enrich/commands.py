@@ -59,7 +59,7 @@ def enrich(
     ),
     views: str | None = typer.Option(
         None,
-        help="Level views of each equirectangular panorama: cardinal, a number or none; at first none.",
+        help="Level views of each 360-degree panorama: cardinal, a number or none; at first none.",
     ),
     fov: float | None = typer.Option(
         None, help="Degrees across the width of such a view; at first 90."
