@@ -127,13 +127,27 @@ def test_a_cut_webp_or_avif_with_the_right_sizes_in_it() -> None:
         assert decode(fixed, 320, 180).rejection is not None, size
 
 
-def test_a_deflated_bomb() -> None:
-    bomb = zlib.compress(bytes(1 << 26), 9)
-    tags = ((256, 640), (257, 360), (258, 8), (259, 8), (262, 1), (273, 122), (279, len(bomb)))
+def deflated_tiff(strip: bytes) -> bytes:
+    """A grey picture of 640x360 whose only strip this is."""
+    tags = ((256, 640), (257, 360), (258, 8), (259, 8), (262, 1), (273, 122), (279, len(strip)))
     head = b"II*\0" + struct.pack("<IH", 8, len(tags))
     head += b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
-    data = head.ljust(122, b"\0") + bomb
-    rejection = decode(data, 320, 180).rejection
+    return head.ljust(122, b"\0") + strip
+
+
+def test_a_deflated_strip_ends_as_it_should() -> None:
+    strip = zlib.compress(SHADES.tobytes())
+    found = decode(deflated_tiff(strip), 320, 180)
+    assert found.pixels is not None
+    assert np.array_equal(found.pixels[:, :, 0], SHADES)
+    for cut in (1, 4, 5, 100):
+        rejection = decode(deflated_tiff(strip[:-cut]), 320, 180).rejection
+        assert rejection is not None
+        assert rejection.reason == Reason.TRUNCATED
+
+
+def test_a_deflated_bomb() -> None:
+    rejection = decode(deflated_tiff(zlib.compress(bytes(1 << 26), 9)), 320, 180).rejection
     assert rejection is not None
     assert rejection.reason == Reason.UNDECODABLE
     assert "inflate" in rejection.detail
