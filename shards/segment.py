@@ -15,7 +15,7 @@ from typing import Self
 from shards.atomic import sync_directory
 from shards.capture import Capture
 from shards.errors import WorkError
-from shards.tar import END_OF_ARCHIVE, padded, write_member
+from shards.tar import END_OF_ARCHIVE, Member, padded, write_member
 
 OPEN_SUFFIX = ".open.tar"
 IMAGE_EXTENSIONS = frozenset({"jpg", "jpeg", "png", "webp", "tif", "tiff", "avif", "heic", "bin"})
@@ -114,7 +114,7 @@ def read_segment(path: Path) -> Iterator[RawSample]:
     WorkError when the file is not a readable tar, or ends before its end-of-archive mark.
     """
     try:
-        with tarfile.open(path, "r:") as tar:
+        with tarfile.open(path, "r:", tarinfo=Member) as tar:
             pending: list[tarfile.TarInfo] = []
             end = 0
             while (member := tar.next()) is not None:

@@ -3,10 +3,11 @@
 import io
 import tarfile
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shards.tar import END_OF_ARCHIVE, member_size, write_member
+from shards.tar import BLOCK, END_OF_ARCHIVE, Member, header, member_size, write_member
 
 names = st.from_regex(r"[A-Za-z0-9_-]{1,64}\.(jpg|json)", fullmatch=True)
 members = st.dictionaries(names, st.binary(max_size=2000), max_size=8)
@@ -44,3 +45,32 @@ def test_no_owner_time_or_umask_in_a_header() -> None:
     assert (info.uid, info.gid, info.uname, info.gname) == (0, 0, "", "")
     assert (info.mtime, info.mode) == (0, 0o644)
     assert data[257:265] == b"ustar\x0000"
+
+
+@given(st.from_regex(r"[A-Za-z0-9_.-]{1,100}", fullmatch=True), st.integers(0, 8**11 - 1))
+def test_headers_are_those_of_tarfile(name: str, size: int) -> None:
+    theirs = tarfile.TarInfo(name)
+    theirs.size = size
+    expected = theirs.tobuf(format=tarfile.USTAR_FORMAT)
+    assert header(name, size) == expected
+    read = [one.frombuf(expected, "utf-8", "surrogateescape") for one in (Member, tarfile.TarInfo)]
+    assert read[0].get_info() == read[1].get_info()
+
+
+@given(st.integers(0, BLOCK - 1), st.integers(0, 255))
+def test_any_other_header_is_read_as_tarfile_reads_it(position: int, value: int) -> None:
+    changed = bytearray(header("a.jpg", 1234))
+    changed[position] = value
+    found: list[object] = []
+    for kind in (Member, tarfile.TarInfo):
+        try:
+            found.append(kind.frombuf(bytes(changed), "utf-8", "surrogateescape").get_info())
+        except tarfile.HeaderError as error:
+            found.append(repr(error))
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(("name", "size"), [("", 1), ("a" * 101, 1), ("a.jpg", 8**11)])
+def test_what_no_plain_header_holds_is_refused(name: str, size: int) -> None:
+    with pytest.raises(ValueError, match="plain header"):
+        header(name, size)
