@@ -108,9 +108,9 @@ def enrich(
     --refilter; what decides about duplicates may change at any time, and touches no picture.
     """
     layout = DatasetLayout(dataset) if follow else DatasetLayout.existing(dataset)
-    from enrich.detect import FACE, PLATE, open_model
-    from enrich.duplicate_options import changed_options
+    from enrich.duplicates.options import changed_options
     from enrich.follow import follow_dataset
+    from enrich.images.detect import FACE, PLATE, open_model
     from enrich.options import parse_size, parse_views
     from enrich.run import enrich_dataset
     from enrich.settle import chosen_options
@@ -209,7 +209,7 @@ def labels(
     Of a dataset also the names of countries that were misspelt or not understood.
     """
     layout = DatasetLayout.existing(dataset) if dataset else None
-    from enrich.agreement import compare_labels
+    from enrich.geo.agreement import compare_labels
 
     title = f"labels {dataset or f'of {points:,} random points'}"
     print_summary(title, compare_labels(layout, points, seed), as_json=as_json)
@@ -224,7 +224,7 @@ def bench_enriching(
     as_json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
 ) -> None:
     """Enriching on all cores against a bare OpenCV loop over the same photographs on all cores."""
-    from enrich.bench import bench_enrich
+    from enrich.bench.enriching import bench_enrich
 
     print_summary("bench enrich", bench_enrich(images, rounds, photos), as_json=as_json)
 
@@ -235,7 +235,7 @@ def bench_geocoding(
     as_json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
 ) -> None:
     """Points to country and region against a plain geopandas spatial join, on one core."""
-    from enrich.bench_geocode import bench_geocode
+    from enrich.bench.geocode import bench_geocode
 
     print_summary("bench geocode", bench_geocode(points, rounds), as_json=as_json)
 
@@ -245,7 +245,7 @@ def bench_countries(
     as_json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
 ) -> None:
     """Countries of 28,000 airports against their own list: every disagreement and its cause."""
-    from enrich.bench_airports import bench_airports, readable
+    from enrich.bench.airports import bench_airports, readable
 
     result = bench_airports(borders)
     print_summary("bench airports", result if as_json else readable(result), as_json=as_json)
@@ -261,7 +261,7 @@ def bench_finding_duplicates(
     as_json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
 ) -> None:
     """Precision and recall on pictures with known copies, and the search among hashes."""
-    from enrich.similar.bench import bench_duplicates
+    from enrich.bench.duplicates import bench_duplicates
 
     result = bench_duplicates(images, hashes, photos, workers or default_workers())
     print_summary("bench duplicates", result, as_json=as_json)

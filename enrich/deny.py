@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from enrich.duplicates import find_duplicates
+from enrich.duplicates.levels import find_duplicates
 from enrich.tombstones import find_tombstones
 from shards.denyfile import add_rules, load_denylist
 from shards.denylist import Kind, Rule

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Protocol, Self
 
+from enrich.geo.places import Place
+from enrich.geo.position import Position
 from enrich.options import EnrichOptions
-from enrich.places import Place
-from enrich.position import Position
-from enrich.quality import Scores
 from enrich.rejection import Rejection
+from enrich.scores.quality import Scores
 from shards.schema import CountryFrom, Reason
 
 DAMAGES = {Reason.UNDECODABLE, Reason.TRUNCATED, Reason.TOO_SMALL, Reason.TOO_LARGE}
@@ -77,7 +77,7 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Above:
-    """A score of `enrich.quality` is above the threshold."""
+    """A score of `enrich.scores.quality` is above the threshold."""
 
     score: str
     threshold: float
@@ -91,7 +91,7 @@ class Above:
 
 @dataclass(frozen=True, slots=True)
 class Below:
-    """A score of `enrich.quality` is below the threshold."""
+    """A score of `enrich.scores.quality` is below the threshold."""
 
     score: str
     threshold: float

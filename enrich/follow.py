@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
-from enrich.duplicate_options import DuplicateOptions
+from enrich.duplicates.options import DuplicateOptions
 from enrich.options import EnrichOptions
 from enrich.run import EnrichSummary, enrich_dataset
 from shards.console import print_line

@@ -4,11 +4,11 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from enrich.borders import DE_FACTO, find_view
-from enrich.detect import Model
-from enrich.locators import CountryMethod, RegionMethod
-from enrich.panorama import MAX_FOV, MAX_SPHERE_WIDTH, Lens
-from enrich.regions import NEAREST_LIMIT_KM
+from enrich.geo.borders import DE_FACTO, find_view
+from enrich.geo.locators import CountryMethod, RegionMethod
+from enrich.geo.regions import NEAREST_LIMIT_KM
+from enrich.images.detect import Model
+from enrich.images.panorama import MAX_FOV, MAX_SPHERE_WIDTH, Lens
 from shards.errors import UsageError
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -65,7 +65,7 @@ class EnrichOptions:
     limit_km: float = NEAREST_LIMIT_KM
     """How far outside every region a position may lie."""
     borders: str = DE_FACTO
-    """The view on disputed areas, of `enrich.borders`."""
+    """The view on disputed areas, of `enrich.geo.borders`."""
     countries: CountryMethod = CountryMethod.POLYGONS
     regions: RegionMethod = RegionMethod.POLYGONS
     jpeg_quality: int = 95

@@ -12,15 +12,14 @@ from typing import BinaryIO
 
 import cv2
 
-from enrich.decode import Header, Pixels, oversized
 from enrich.filters import Evidence, Filter, default_filters, first_rejection
-from enrich.locators import make_locator
+from enrich.geo.locators import make_locator
+from enrich.geo.places import Place, locate_captures
+from enrich.geo.regions import load_region_table
+from enrich.images.decode import Header, Pixels, oversized
+from enrich.images.pictures import Picture, take_pictures
 from enrich.options import EnrichOptions, KeepOriginal
 from enrich.part import BATCH_CAPTURES, PartSummary, batches, row_table, summarise_part, write_rows
-from enrich.pictures import Picture, take_pictures
-from enrich.places import Place, locate_captures
-from enrich.quality import score
-from enrich.regions import load_region_table
 from enrich.rejection import Rejection
 from enrich.rows import (
     Row,
@@ -33,6 +32,7 @@ from enrich.rows import (
     rejected_columns,
     view_columns,
 )
+from enrich.scores.quality import score
 from shards.atomic import atomic_file
 from shards.capture import Capture
 from shards.keys import is_key

@@ -5,13 +5,13 @@ from dataclasses import asdict
 from typing import Any
 
 from enrich.captured_at import parse_time
-from enrich.countries import country_name
-from enrich.decode import Header
-from enrich.heading import parse_heading
-from enrich.pictures import View
-from enrich.places import Place
-from enrich.quality import Scores
+from enrich.geo.countries import country_name
+from enrich.geo.places import Place
+from enrich.images.decode import Header
+from enrich.images.heading import parse_heading
+from enrich.images.pictures import View
 from enrich.rejection import Rejection
+from enrich.scores.quality import Scores
 from shards.capture import Capture
 from shards.keys import view_key
 from shards.schema import METADATA_SCHEMA, Status

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from enrich.duplicate_options import DuplicateOptions, stored_options
-from enrich.duplicates import count_captures, find_duplicates
+from enrich.duplicates.levels import count_captures, find_duplicates
+from enrich.duplicates.options import DuplicateOptions, stored_options
 from enrich.options import EnrichOptions
 from enrich.part import PartSummary, is_current
 from enrich.pipeline import enrich_segment

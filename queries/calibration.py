@@ -15,11 +15,11 @@ from typing import Any
 import cv2
 import duckdb
 
-from enrich.decode import Pixels
-from enrich.degrade import degradations
+from enrich.images.decode import Pixels
 from enrich.options import THRESHOLDS, EnrichOptions
-from enrich.quality import score as score_pixels
-from enrich.separation import Separation, measure
+from enrich.scores.degrade import degradations
+from enrich.scores.quality import score as score_pixels
+from enrich.scores.separation import Separation, measure
 from queries.catalogue import connect
 from queries.facts import Facts
 from queries.pages import environment

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import duckdb
 
-from enrich.decode import Pixels, decode, oversized
+from enrich.images.decode import Pixels, decode, oversized
+from enrich.images.resize import resize
 from enrich.options import EnrichOptions
-from enrich.resize import resize
 from shards.errors import UsageError, WorkError
 from shards.keys import order_hash, order_hash_sql
 from shards.paths import inside

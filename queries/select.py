@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from enrich.countries import find_country
+from enrich.geo.countries import find_country
 from queries.catalogue import SELECTION_SCHEMA, connect
 from queries.choices import SplitBy
 from queries.mapping import DistributionMapping, quotas

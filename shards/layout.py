@@ -33,12 +33,12 @@ class DatasetLayout:
 
     @property
     def duplicates(self) -> Path:
-        """Rows that whole-dataset rules reject: `enrich.duplicates` writes it."""
+        """Rows that whole-dataset rules reject: `enrich.duplicates.levels` writes it."""
         return self.catalog / "duplicates.parquet"
 
     @property
     def clusters(self) -> Path:
-        """Duplicates with the rows that stay in their place: `enrich.duplicates` writes it."""
+        """Duplicates with the rows that stay in their place; by the same module."""
         return self.catalog / "clusters.parquet"
 
     @property

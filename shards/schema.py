@@ -110,7 +110,7 @@ DUPLICATES_SCHEMA = pa.schema(
         ("view", pa.int32()),
         ("key", pa.string()),
         ("reason", pa.string()),
-        ("level", pa.string()),  # `enrich.duplicates.Level`
+        ("level", pa.string()),  # `enrich.duplicates.levels.Level`
         ("detail", pa.string()),  # what was found; null where things are simply equal
         ("duplicate_of", pa.string()),  # key of the row that stays
     ]

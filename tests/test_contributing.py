@@ -15,8 +15,8 @@ from crawler.sources.area import Area
 from crawler.sources.source import Query
 from crawler.web.client import Answer
 from enrich import filters
-from enrich.places import Place
-from enrich.quality import score
+from enrich.geo.places import Place
+from enrich.scores.quality import score
 from tests.enrich.samples import picture
 
 TEXT = Path(__file__).parents[1].joinpath("CONTRIBUTING.md").read_text(encoding="utf-8")

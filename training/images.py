@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from enrich.resize import centre_crop
+from enrich.images.resize import centre_crop
 from shards.errors import WorkError
 
 Pixels = NDArray[Any]

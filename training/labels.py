@@ -43,7 +43,7 @@ def country_centres(labels: Labels, country: NDArray[np.int64], lat: Floats, lon
 
 def region_midpoints(labels: Labels) -> Floats:
     """(regions, 2) midpoints of the label table's regions, from the region table of `enrich`."""
-    from enrich.regions import load_region_table
+    from enrich.geo.regions import load_region_table
 
     table = load_region_table()
     unknown = [region.id for region in labels.regions if region.id not in table.index]

@@ -7,7 +7,7 @@ the Congo` in a sentence, and `Democratic Republic of the Congo` on a label.
 from functools import cache
 
 from crawler.playground.world import listed_places
-from enrich.countries import country_name
+from enrich.geo.countries import country_name
 
 EVERYDAY = {
     "BN": "Brunei",

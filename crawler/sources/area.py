@@ -104,7 +104,7 @@ class Area:
     @classmethod
     def of_country(cls, text: str) -> Self:
         """The regions of a country given by code or name. Raises UsageError."""
-        from enrich.countries import find_country, match_country
+        from enrich.geo.countries import find_country, match_country
 
         code = find_country(text)
         if code is None:
@@ -199,7 +199,7 @@ def _country_parts(code: str) -> "tuple[NDArray[np.object_], shapely.STRtree]":
     import numpy as np
     import shapely
 
-    from enrich.regions import load_region_table
+    from enrich.geo.regions import load_region_table
 
     table = load_region_table()
     own = np.array([country == code for country in table.country_codes], dtype=bool)

@@ -166,7 +166,7 @@ class _Hand:
         import cv2
 
         import enrich.pipeline  # noqa: F401 - imported before the clock runs
-        from enrich.regions import load_region_table
+        from enrich.geo.regions import load_region_table
 
         cv2.setNumThreads(1)
         load_region_table().locate([55.7], [13.2])
@@ -258,7 +258,7 @@ def _jobs(layout: DatasetLayout, table: Path) -> Sequence[UrlJob]:
 
 def write_photographs(folder: Path, count: int) -> None:
     """`0.jpg` and so on: synthetic ones that compress about as well as a street scene."""
-    from enrich.bench_photographs import photograph
+    from enrich.bench.photographs import photograph
 
     folder.mkdir()
     for number in range(count):

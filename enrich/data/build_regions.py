@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from enrich.region_file import Polygons, Regions, write_regions
-from enrich.sphere import midpoint, representative
+from enrich.geo.region_file import Polygons, Regions, write_regions
+from enrich.geo.sphere import midpoint, representative
 from shards.atomic import atomic_path, write_text
 from shards.errors import UsageError
 

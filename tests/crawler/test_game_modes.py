@@ -16,7 +16,7 @@ from crawler.playground.faults import Faults
 from crawler.playground.multiplayer import Pace
 from crawler.playground.server import Server, start_in_thread
 from crawler.playground.world import WorldConfig
-from enrich.countries import find_country
+from enrich.geo.countries import find_country
 from shards.capture import Capture
 from shards.errors import UsageError
 from shards.layout import DatasetLayout

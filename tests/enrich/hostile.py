@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from enrich.image import Pixels
+from enrich.images.image import Pixels
 from shards.tar import END_OF_ARCHIVE
 from tests.enrich.samples import capture, picture
 

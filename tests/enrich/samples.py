@@ -6,7 +6,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from enrich.decode import Pixels
+from enrich.images.decode import Pixels
 from shards.capture import Capture
 from shards.layout import DatasetLayout
 from shards.segment import SegmentWriter

@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 
 from enrich import filters
 from enrich.filters import Evidence, decide, default_filters, first_rejection
-from enrich.locators import Polygons
+from enrich.geo.locators import Polygons
+from enrich.geo.places import Place, locate_captures
+from enrich.geo.regions import load_region_table
 from enrich.options import EnrichOptions
-from enrich.places import Place, locate_captures
-from enrich.quality import Scores
-from enrich.regions import load_region_table
 from enrich.rejection import Rejection
 from enrich.rows import (
     Row,
@@ -26,6 +25,7 @@ from enrich.rows import (
     place_columns,
     rejected_columns,
 )
+from enrich.scores.quality import Scores
 from shards.errors import UsageError
 from shards.schema import METADATA_SCHEMA, Reason
 from shards.segment import RawSample

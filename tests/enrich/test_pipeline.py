@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from enrich import decode, pipeline
+from enrich import pipeline
+from enrich.images import decode
 from enrich.options import EnrichOptions
 from enrich.part import PartSummary
 from enrich.pipeline import enrich_segment

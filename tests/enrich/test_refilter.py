@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-import enrich.pictures
+import enrich.images.pictures
 from enrich.options import EnrichOptions
 from enrich.run import EnrichSummary, enrich_dataset
 from shards.errors import UsageError
@@ -63,13 +63,13 @@ def test_only_what_is_kept_anew_is_decoded(tmp_path: Path, monkeypatch: pytest.M
     strict = run(layout, STRICT, refilter=True).kept
     assert strict < kept[MIDDLE] < kept[LOOSE]
     decoded: list[int] = []
-    decode = enrich.pictures.decode
+    decode = enrich.images.pictures.decode
 
     def counted(data: bytes, width: int, height: int) -> object:
         decoded.append(len(data))
         return decode(data, width, height)
 
-    monkeypatch.setattr(enrich.pictures, "decode", counted)
+    monkeypatch.setattr(enrich.images.pictures, "decode", counted)
     run(layout, MIDDLE, refilter=True)
     assert len(decoded) == kept[MIDDLE] - strict
     decoded.clear()

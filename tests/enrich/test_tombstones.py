@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from enrich.deny import deny_rules, parse_rules
-from enrich.duplicates import count_captures, find_duplicates
+from enrich.duplicates.levels import count_captures, find_duplicates
 from enrich.tombstones import find_tombstones
 from queries.catalogue import connect
 from queries.select import Options, select

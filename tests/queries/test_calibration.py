@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from crawler.browser import launch_options
-from enrich.degrade import darken, degradations
 from enrich.options import EnrichOptions
 from enrich.run import enrich_dataset
+from enrich.scores.degrade import darken, degradations
 from queries.calibration import PICTURES, calibrate, parse_thresholds
 from shards.layout import DatasetLayout
 from tests.enrich.samples import capture, encoded, write_segment

@@ -20,7 +20,7 @@ from crawler.playground.multiplayer import Pace
 from crawler.playground.server import Server, start_in_thread
 from crawler.playground.world import WorldConfig
 from crawler.reasons import FailReason
-from enrich.countries import find_country
+from enrich.geo.countries import find_country
 from tests.crawler.game.live import LIMITS, Browser, Dataset, Play, dataset, open_browser
 from tests.crawler.game.scripted import FakeSink
 

@@ -15,7 +15,7 @@ from crawler.game.pages import (
 )
 from crawler.playground.multiplayer_view import SENTENCES
 from crawler.playground.names import in_sentence, label, labels
-from enrich.countries import country_names, find_country
+from enrich.geo.countries import country_names, find_country
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -1,0 +1,1 @@
+"""Which rows show the same thing: equal ones, changed copies, neighbours."""

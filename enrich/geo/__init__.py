@@ -1,0 +1,1 @@
+"""Coordinates and names to countries, regions and towns."""

@@ -1,0 +1,1 @@
+"""Bytes to pixels: the formats, their limits and damages, panoramas, faces and plates."""

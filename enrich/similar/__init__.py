@@ -1,1 +1,0 @@
-"""Near-duplicate photographs: fingerprints, candidates among them, the look at both pictures."""
