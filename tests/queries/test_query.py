@@ -208,7 +208,7 @@ def test_errors_carry_the_hint(dataset: Path, lostfound: Run) -> None:
     assert (code, error.count("\n")) == (2, 1)
     assert "country_code" in error
     _, _, error = lostfound("query", dataset, "SELECT * FROM sampels")
-    assert "captures, samples, selections, shards" in error
+    assert "captures, samples, clusters, selections, shards" in error
     _, _, error = lostfound("query", dataset, "SELEC 1")
     assert "syntax error" in error
 
