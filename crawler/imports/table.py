@@ -27,6 +27,7 @@ USUAL_NAMES = {
 
 DELIMITERS = ",;\t|"
 TABLE_SUFFIXES = (".csv", ".tsv")
+MAX_CELL = 1 << 17
 
 
 class Table:
@@ -48,6 +49,7 @@ class Table:
 
     def rows(self) -> Iterator[Found]:
         """The rows in the table's order. Paths are relative to the table's folder."""
+        csv.field_size_limit(MAX_CELL)  # of the process: other libraries lift it
         with self._open() as file:
             reader = csv.DictReader(file, delimiter=self._delimiter, restval="")
             try:
