@@ -115,7 +115,7 @@ def test_whole_photographs_of_all_formats_are_kept(tmp_path: Path) -> None:
     assert [row["format"] for row in rows] == ["JPEG", "JPEG", "PNG", "WEBP", "TIFF", "AVIF"]
 
 
-def damage(folder: Path, seed: int, count: int) -> None:
+def check_damaged(folder: Path, seed: int, count: int) -> None:
     """Enriches archives that are damaged themselves: an error of one line, or a right sum."""
     random = np.random.default_rng(seed)
     whole = folder / "whole.tar"
@@ -148,7 +148,7 @@ def damage(folder: Path, seed: int, count: int) -> None:
 
 
 def test_damaged_archives(tmp_path: Path) -> None:
-    damage(tmp_path, 0, 160)
+    check_damaged(tmp_path, 0, 160)
 
 
 @pytest.mark.slow
@@ -157,6 +157,6 @@ def test_many_more(tmp_path: Path) -> None:
     for seed in range(1, 11):
         check(tmp_path / f"{seed}", hostile.flipped(4000, seed))
         (tmp_path / f"archives-{seed}").mkdir()
-        damage(tmp_path / f"archives-{seed}", seed, 500)
+        check_damaged(tmp_path / f"archives-{seed}", seed, 500)
     views = EnrichOptions(width=32, height=18, views=4, keep_original=KeepOriginal.BESIDE)
     check(tmp_path / "views", [*images(), *captures()], views)

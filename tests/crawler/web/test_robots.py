@@ -72,4 +72,6 @@ def test_any_bytes_are_a_robots_txt(body: bytes) -> None:
 @settings(deadline=None)
 @given(st.text(alphabet="User-agent:*\nDisallow/lostfound Crawl-delay0123456789.e", max_size=200))
 def test_nearly_robots_txt(text: str) -> None:
-    RobotsRules.parse(text.encode()).allows(f"{SITE}/lost")
+    rules = RobotsRules.parse(text.encode())
+    assert rules.allows(f"{SITE}/lost") in (True, False)
+    assert rules.allows(f"{SITE}/robots.txt")
