@@ -34,14 +34,14 @@ def test_segments_that_come_while_it_runs(tmp_path: Path) -> None:
                 for n in range(number * 3, number * 3 + 3):
                     writer.append(capture(f"test-{n}", lat=f"55.7{n}"), jpeg(n), "jpg")
                 opened.set()
-                time.sleep(0.3)  # longer than `idle_seconds`: an open segment keeps it waiting
+                time.sleep(1.2)  # longer than `idle_seconds`: an open segment keeps it waiting
                 writer.seal()
 
     thread = threading.Thread(target=crawl)
     thread.start()
     opened.wait()
     summary = follow_dataset(
-        layout, OPTIONS, workers=1, idle_seconds=0.2, poll_seconds=0.02, say=rounds.append
+        layout, OPTIONS, workers=1, idle_seconds=1.0, poll_seconds=0.02, say=rounds.append
     )
     thread.join()
     assert (summary.captures, summary.kept, summary.segments_done) == (9, 9, 3)
