@@ -32,6 +32,8 @@ MAX_FOV = 120.0
 MAX_SPHERE_WIDTH = 32_000
 """OpenCV's remap takes no side of 32,767 or more."""
 _ASPECT_TOLERANCE = 0.01
+_YES = ("true", "yes", "1")
+"""What a table says, whose cells are texts."""
 _NUMBER = re.compile(r"[+-]?\d{1,9}(\.\d{0,20})?", re.ASCII)
 
 
@@ -256,4 +258,5 @@ def _flagged(extra: str) -> bool:
         record = json.loads(extra)
     except (ValueError, RecursionError):
         return False
-    return isinstance(record, dict) and record.get("is_panorama") is True
+    flag = record.get("is_panorama") if isinstance(record, dict) else None
+    return flag is True or (isinstance(flag, str) and flag.strip().lower() in _YES)

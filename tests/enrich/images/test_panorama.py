@@ -193,7 +193,8 @@ def test_a_whole_ring_without_sky_and_ground() -> None:
 def test_who_says_that_it_is_a_panorama() -> None:
     assert panorama_claim(PLAIN, "{}") is None
     assert panorama_claim(PLAIN, '{"is_panorama":false}') is None
-    assert panorama_claim(PLAIN, '{"is_panorama":"yes"}') is None
+    assert panorama_claim(PLAIN, '{"is_panorama":"no"}') is None
+    assert panorama_claim(PLAIN, '{"is_panorama":" True"}') == {}
     assert panorama_claim(PLAIN, '{"is_panorama":true') is None
     assert panorama_claim(PLAIN, '{"is_panorama":true}') == {}
     assert panorama_claim(gpano_jpeg(PLAIN, ProjectionType="cylindrical"), "{}") is None
