@@ -80,9 +80,7 @@ def read_runs(folder: Path) -> tuple[list[Run], list[str]]:
             )
         except (OSError, ValueError) as error:
             problems.append(f"runs/{path.parent.name}: {_first_line(error)}")
-    runs.sort(
-        key=lambda run: (-(run.evaluation.country.top1 if run.evaluation.country else 0), run.name)
-    )
+    runs.sort(key=_rank)
     return runs, problems
 
 
