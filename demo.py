@@ -148,7 +148,8 @@ def _enrich(layout: DatasetLayout, options: DemoOptions) -> dict[str, Any]:
 
 def _build(layout: DatasetLayout, options: DemoOptions) -> tuple[dict[str, Any], dict[str, Any]]:
     from queries.choices import SplitBy
-    from queries.select import Options, select
+    from queries.options import Options
+    from queries.select import select
     from shards.build import build_shards
     from shards.verify import verify_shards
 

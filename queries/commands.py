@@ -79,7 +79,7 @@ def select(
     """Chooses samples for a dataset and divides them into train, validation and test."""
     from queries.counts import read_counts
     from queries.mapping import parse_share
-    from queries.select import Options
+    from queries.options import Options
     from queries.select import select as make_selection
 
     del split  # one method so far

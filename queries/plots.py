@@ -1,16 +1,14 @@
 """Pictures of numbers as inline SVG. Colours come from the page's style sheet, by class."""
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from html import escape
-from pathlib import Path
 
-from queries.projection import ASPECT, project
+from shards.world.outlines import outlines
+from shards.world.projection import ASPECT, project
 
-OUTLINES = Path(__file__).with_name("outlines.json")
 MAP_WIDTH = 1000.0
 _SHADES = 5
 
@@ -27,7 +25,7 @@ class Cell:
 def world_map(cells: Iterable[Cell], countries: Mapping[str, tuple[str, int]]) -> str:
     """Countries shaded by their samples, with a dot for each cell; area in proportion.
 
-    `countries`: code to (name, samples). Without outlines the graticule stands alone.
+    `countries`: code to (name, samples).
     """
     height = MAP_WIDTH / ASPECT
     most = max((samples for _, samples in countries.values()), default=0)
@@ -63,11 +61,8 @@ def _dots(cells: list[Cell]) -> Iterable[str]:
 
 @cache
 def _outlines() -> tuple[tuple[str, str], ...]:
-    """(country code, path) of every country; nothing when the file is missing."""
-    if not OUTLINES.is_file():
-        return ()
-    countries = json.loads(OUTLINES.read_text(encoding="utf-8"))["countries"]
-    return tuple((c["code"], "".join(map(_ring, c["rings"]))) for c in countries)
+    """(country code, path) of every country."""
+    return tuple((code, "".join(map(_ring, rings))) for code, rings in outlines().items())
 
 
 def _ring(ring: Sequence[Sequence[float]]) -> str:

@@ -10,8 +10,9 @@ from crawler.playground.game_pages import GamePages
 from crawler.playground.guard import PLAYER, SESSION, STATIC, Guard, Route, error, message, page
 from crawler.playground.names import labels
 from crawler.playground.server import Server, player_id
-from crawler.playground.shapes import outlines, shape
-from crawler.playground.world import land_cells, listed_places, uniform
+from crawler.playground.shapes import shape
+from crawler.playground.world import uniform
+from shards.world.outlines import outlines
 
 MAX_BODY_BYTES = 16 << 10
 CACHED = {"Cache-Control": "max-age=3600"}
@@ -114,9 +115,6 @@ def _local_path(path: str) -> str:
 
 
 def _map_text() -> str:
-    """What the maps are drawn from: country outlines, or the towns of the world."""
-    if outlines():
-        countries = [{"code": code, "rings": rings} for code, rings in outlines().items()]
-        return json.dumps({"countries": countries})
-    places = (place for towns in listed_places().values() for place in towns)
-    return json.dumps({"cells": land_cells(places)})
+    """The country outlines that the maps are drawn from."""
+    countries = [{"code": code, "rings": rings} for code, rings in outlines().items()]
+    return json.dumps({"countries": countries})

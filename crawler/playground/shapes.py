@@ -1,21 +1,10 @@
 """Outlines of countries: for the maps, and as small pictures."""
 
-import json
 from functools import cache
-from pathlib import Path
 
-OUTLINES = Path(__file__).parents[2] / "queries" / "outlines.json"
+from shards.world.outlines import Ring, outlines
+
 WIDTH, HEIGHT, MARGIN = 48, 32, 2
-Ring = list[list[float]]
-
-
-@cache
-def outlines() -> dict[str, list[Ring]]:
-    """Rings of [lon, lat] in degrees by country; empty where the file is missing."""
-    if not OUTLINES.exists():
-        return {}
-    countries = json.loads(OUTLINES.read_bytes())["countries"]
-    return {country["code"]: country["rings"] for country in countries}
 
 
 @cache

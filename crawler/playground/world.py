@@ -10,7 +10,6 @@ import hashlib
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -167,9 +166,3 @@ def listed_places() -> dict[str, tuple[Place, ...]]:
             place = Place(float(row["lat"]), float(row["lon"]), row["cc"], row["name"])
             by_country[place.country].setdefault((place.lat, place.lon), place)
     return {code: tuple(places.values()) for code, places in by_country.items()}
-
-
-def land_cells(places: Iterable[Place], degrees: float = 0.5) -> list[list[float]]:
-    """The centres [lon, lat] of the cells of a grid that hold a town: a rough map of the land."""
-    cells = {(math.floor(p.lon / degrees), math.floor(p.lat / degrees)) for p in places}
-    return [[(x + 0.5) * degrees, (y + 0.5) * degrees] for x, y in sorted(cells)]

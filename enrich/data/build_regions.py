@@ -33,7 +33,7 @@ PROVENANCE = {
     "coordinates": "WGS 84, units of 1e-5 degrees, not simplified",
 }
 REGIONS_FILE = Path(__file__).with_name("regions.parquet")
-OUTLINES_FILE = Path(__file__).parents[2] / "queries" / "outlines.json"
+OUTLINES_FILE = Path(__file__).parents[2] / "shards" / "world" / "outlines.json"
 
 COUNTRY_BY_GEOUNIT = {
     "BVT": "BV",  # Bouvet Island, filed under Norway

@@ -15,7 +15,8 @@ from enrich.deny import deny_rules, parse_rules
 from enrich.duplicates.levels import count_captures, find_duplicates
 from enrich.tombstones import find_tombstones
 from queries.catalogue import connect
-from queries.select import Options, select
+from queries.options import Options
+from queries.select import select
 from shards.build import BuildOptions, build_shards
 from shards.capture import Capture
 from shards.denyfile import add_rules

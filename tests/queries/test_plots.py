@@ -12,10 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from queries import plots
 from queries.plots import Bin, Cell, histogram, world_map
-from queries.projection import ASPECT, project
 from queries.thumbnails import stored_thumbnail, thumbnail
+from shards.world.projection import ASPECT, project
 from tests.queries.conftest import picture
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -52,14 +51,6 @@ def test_map_has_every_cell_and_escapes_names() -> None:
     assert float(circles[0].get("r", 0)) > float(circles[1].get("r", 0))
     titles = [title.text for title in svg.findall(f".//{SVG}path/{SVG}title")]
     assert titles == ["<b>&: 4"]
-
-
-def test_map_without_outlines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(plots, "OUTLINES", tmp_path / "none.json")
-    plots._outlines.cache_clear()
-    svg = parsed(world_map([Cell(0, 0, 1)], {}))
-    plots._outlines.cache_clear()
-    assert len(svg.findall(f".//{SVG}circle")) == 1
 
 
 @pytest.mark.parametrize("log", [True, False])

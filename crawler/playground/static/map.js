@@ -86,10 +86,6 @@ export class WorldMap {
     for (let lon = -150; lon < 180; lon += 30) stroke(context, [place([lon, 90]), place([lon, -90])]);
     for (let lat = -60; lat < 90; lat += 30) stroke(context, [place([-180, lat]), place([180, lat])]);
     context.fillStyle = LAND;
-    for (const cell of this.data?.cells ?? []) {
-      const [x, y] = place(cell);
-      context.fillRect(x - 0.6, y - 0.6, Math.max(1.2, width / 700), Math.max(1.2, width / 700));
-    }
     for (const { rings } of this.data?.countries ?? []) this.fill(rings, LAND);
     context.strokeStyle = LINE;
     context.lineWidth = 1.5;
