@@ -6,7 +6,8 @@ from typing import Any
 
 import duckdb
 
-from queries.plots import Bin, Cell
+from queries.histogram import Bin
+from queries.worldmap import Cell
 from shards.keys import order_hash_sql
 from shards.schema import Reason
 

@@ -1,10 +1,35 @@
 """How this stage's HTML pages are made: one file each, escaped, with the same style."""
 
+import base64
+import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 TEMPLATES = Path(__file__).with_name("templates")
+MAX_TEXT = 160
+"""Characters of a name or a caption: what data can add to a page is bounded."""
+MAX_URL = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A script that stands in a page, and what its Content-Security-Policy says about it."""
+
+    text: Markup
+    source: Markup
+    """The one script that the policy lets run, by the hash of its text."""
+
+
+def script(*names: str) -> Script:
+    """The script files of `templates/`, one after the other, as one script."""
+    text = "\n".join((TEMPLATES / name).read_text(encoding="utf-8") for name in names)
+    if "</script" in text.lower() or "<!--" in text:
+        raise ValueError(f"{', '.join(names)}: would end the element that it stands in")
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return Script(Markup(text), Markup(f"'sha256-{digest}'"))  # noqa: S704 - our own files
 
 
 def environment() -> Environment:
@@ -21,7 +46,14 @@ def environment() -> Environment:
     environment.filters["size"] = _size
     environment.filters["words"] = lambda value: str(value).replace("_", " ")
     environment.filters["web"] = _web_address
+    environment.filters["brief"] = brief
     return environment
+
+
+def brief(text: object) -> str:
+    """At most `MAX_TEXT` characters."""
+    full = str(text)
+    return full if len(full) <= MAX_TEXT else full[: MAX_TEXT - 1] + "…"
 
 
 def figures(value: float) -> str:
@@ -41,4 +73,4 @@ def _size(count: int) -> str:
 
 def _web_address(url: str) -> str:
     """The URL when it is a web address; else nothing, so that no other scheme becomes a link."""
-    return url if url.startswith(("https://", "http://")) else ""
+    return url if url.startswith(("https://", "http://")) and len(url) <= MAX_URL else ""

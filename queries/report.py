@@ -13,10 +13,10 @@ from markupsafe import Markup
 from queries.catalogue import connect
 from queries.facts import Facts, Picture
 from queries.pages import environment
-from queries.plots import world_map
 from queries.runs import Run, read_runs
 from queries.scores import score_charts, stored_numbers
 from queries.thumbnails import file_thumbnail, stored_thumbnail
+from queries.worldmap import world_map
 from shards.atomic import write_text
 from shards.console import progress
 from shards.layout import DatasetLayout

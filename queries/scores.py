@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from queries.facts import Facts
-from queries.plots import histogram
+from queries.histogram import histogram
 from shards.layout import DatasetLayout
 
 
