@@ -103,7 +103,7 @@ def _write_shards(
     options: BuildOptions,
     workers: int,
 ) -> list[ShardResult]:
-    plans = list(plan_shards(rows.sizes(), options.shard_bytes))
+    plans = list(plan_shards(rows.placed(options.shard_bytes), options.shard_bytes))
     tasks = (
         ShardTask(layout.root, directory, plan, table)
         for plan, table in zip(plans, _tables(rows.batches(), plans), strict=True)

@@ -24,11 +24,14 @@ from shards.layout import DatasetLayout
 from shards.manifest import SelectionEntry
 from shards.members import KEPT_SQL, Kept, Kind, common_kind
 from shards.paths import duckdb_path
-from shards.plan import sample_size
+from shards.plan import POSITION_BITS, Placed
 from shards.sample import NUMBERS_AND_NAMES_BYTES, text_bytes_sql
 from shards.schema import METADATA_SCHEMA, SHARD_SCHEMA, Status
+from shards.tar import member_size_sql
 
 BATCH_ROWS = 4096
+NODE_BITS = 20
+"""Samples whose positions begin with the same so many bits are planned as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,27 +80,41 @@ class SelectedRows:
         groups = self.query(f"SELECT {KEPT_SQL}, format, count(*) FROM rows GROUP BY ALL")  # noqa: S608
         return common_kind(groups, self._where)
 
-    def sizes(self) -> Iterator[tuple[str, int]]:
-        """(split, bytes in the tar) of each row, in order.
+    def placed(self, limit: int) -> Iterator[Placed]:
+        """The samples by (split, position), those together whose positions begin alike.
 
-        The JSON member's size is taken from its texts: exact unless a text needs escapes.
+        The JSON member's size is taken from its texts: exact unless a text needs escapes. Samples
+        come one by one where those that begin alike exceed `limit` bytes.
         """
+        begin = f"position >> {POSITION_BITS - NODE_BITS}"
         beside = f"CASE WHEN {KEPT_SQL} = '{Kept.BESIDE}' THEN original_size END"
-        for batch in self._stream(f"split, tar_size, {text_bytes_sql()}, {beside}"):
-            for split, image, text, original in zip(*map(pa.Array.to_pylist, batch), strict=True):
-                yield split, sample_size(image, NUMBERS_AND_NAMES_BYTES + text, original)
+        sql = f"""
+            WITH sizes AS (
+                SELECT split, position, key, {begin} AS begin, {member_size_sql("tar_size")}
+                    + {member_size_sql(f"{NUMBERS_AND_NAMES_BYTES} + {text_bytes_sql()}")}
+                    + coalesce({member_size_sql(beside)}, 0) AS bytes
+                FROM rows
+            ),
+            large AS (SELECT split, begin FROM sizes GROUP BY ALL HAVING sum(bytes) > {int(limit)})
+            SELECT split, min(position) AS position, sum(bytes)::BIGINT, count(*)
+            FROM sizes
+            GROUP BY split, begin, CASE WHEN (split, begin) IN (FROM large) THEN key END
+            ORDER BY split, position, min(key)"""  # noqa: S608 - constants and a number
+        for batch in self._stream(sql):
+            yield from map(Placed, *map(pa.Array.to_pylist, batch))
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows in order, with SHARD_SCHEMA; `tar` still points into `enriched/`."""
-        for batch in self._stream(", ".join(SHARD_SCHEMA.names)):
+        columns = ", ".join(SHARD_SCHEMA.names)
+        sql = f"SELECT {columns} FROM rows ORDER BY split, position, key"  # noqa: S608 - constants
+        for batch in self._stream(sql):
             yield from pa.Table.from_batches([batch]).cast(SHARD_SCHEMA).to_batches()
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """All results of a query over the table `rows`."""
         return self._connection.sql(sql).fetchall()
 
-    def _stream(self, columns: str) -> Iterator[pa.RecordBatch]:
-        sql = f"SELECT {columns} FROM rows ORDER BY split, position, key"  # noqa: S608 - constants
+    def _stream(self, sql: str) -> Iterator[pa.RecordBatch]:
         # A cursor of its own: two streams run side by side.
         with self._connection.cursor() as cursor:
             cursor.execute("SET TimeZone = 'UTC'")

@@ -52,6 +52,11 @@ def member_size(size: int) -> int:
     return BLOCK + padded(size)
 
 
+def member_size_sql(size: str) -> str:
+    """`member_size` of a DuckDB expression."""
+    return f"({BLOCK} * (1 + ({size} + {BLOCK - 1}) // {BLOCK}))"
+
+
 def write_member(file: BinaryIO, name: str, data: bytes) -> int:
     """Appends one member at the current position and returns the offset of its content."""
     start = file.tell()

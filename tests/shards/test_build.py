@@ -36,7 +36,7 @@ def dataset(tmp_path: Path) -> DatasetLayout:
 def test_images_are_bit_exact_and_found_by_their_offsets(dataset: DatasetLayout) -> None:
     summary = build_shards(dataset, "main", SMALL)
     root = dataset.shards("main")
-    assert (summary.samples, summary.shards, summary.written) == (40, 8, 8)
+    assert (summary.samples, summary.shards, summary.written) == (40, 10, 10)
     assert summary.splits == {"test": 4, "train": 28, "validation": 8}
     rows = [r for path in sorted(root.glob("metadata/*")) for r in pq.read_table(path).to_pylist()]
     samples = [s for path in sorted(root.glob("data/*")) for s in iterate_samples(path)]
@@ -84,7 +84,7 @@ def test_an_interrupted_build_is_continued(
         build_shards(dataset, "main", SMALL)
     assert not (dataset.shards("main") / "manifest.json").exists()
     monkeypatch.undo()
-    assert build_shards(dataset, "main", SMALL).written == 8 - 3
+    assert build_shards(dataset, "main", SMALL).written == 10 - 3
     assert snapshot(dataset.shards("main")) == snapshot(reference.shards("main"))
 
 
@@ -227,7 +227,7 @@ def test_the_manifest_tells_how_it_was_made(dataset: DatasetLayout) -> None:
     assert manifest["options"] == {"shard_bytes": 40_000}
     assert manifest["splits"] == {"test": 4, "train": 28, "validation": 8}
     assert manifest["columns"][0] == {"name": "key", "type": "string"}
-    assert len(manifest["files"]) == 8 + 8 + 2
+    assert len(manifest["files"]) == 10 + 10 + 2
 
 
 def test_members_are_adjacent_and_alike(dataset: DatasetLayout) -> None:
