@@ -1,21 +1,15 @@
-"""Which samples a selection takes: those that meet its condition, within the quotas, by hash."""
-
-from typing import Any
+"""Which candidates a selection takes: the first of a stable order, within the quotas."""
 
 import duckdb
 
 from enrich.geo.countries import find_country
 from queries.mapping import DistributionMapping, quotas
 from queries.options import Options
-from queries.query import sql_error
-from queries.splits import random_split_sql
-from shards.errors import UsageError, WorkError
-from shards.keys import order_hash_sql
+from shards.errors import UsageError
 
 
 def choose(connection: duckdb.DuckDBPyConnection, options: Options) -> DistributionMapping | None:
-    """Fills the table `chosen`: one row per selected sample, with its split and its position."""
-    _gather_candidates(connection, options)
+    """Makes the table `chosen`, the rows of `candidates` that the selection takes."""
     mapping = None
     within_quota = ""
     if options.like is not None:
@@ -29,35 +23,6 @@ def choose(connection: duckdb.DuckDBPyConnection, options: Options) -> Distribut
         {within_quota} ORDER BY position, key {limit}"""  # noqa: S608 - made above
     )
     return mapping
-
-
-def _gather_candidates(connection: duckdb.DuckDBPyConnection, options: Options) -> None:
-    """Fills the table `candidates` with the samples that meet the condition."""
-    columns = (
-        "key, country_code, country_name, region_id, region_name,"
-        f" {order_hash_sql(options.seed)} AS position,"
-        f" {random_split_sql(options.seed, options.split_by)} AS split"
-    )
-    rows = connection.table("samples")
-    try:
-        if options.where.strip():
-            # A filter takes one expression, so the text cannot end the statement it stands in.
-            rows = rows.filter(duckdb.SQLExpression(options.where))
-        rows.project(columns).create("candidates")
-    except duckdb.Error as error:
-        raise sql_error(error, "--where") from None
-    if not _one(connection, "SELECT count(*) FROM candidates"):
-        if not _one(connection, "SELECT count(*) FROM samples"):
-            raise WorkError("the dataset has no kept samples; run `lostfound enrich` on it first")
-        raise WorkError(
-            f"no sample matches {options.where!r}; see which values there are with"
-            " `lostfound query DATASET 'SUMMARIZE samples'`"
-        )
-    twice = "SELECT key FROM candidates GROUP BY key HAVING count(*) > 1 ORDER BY key LIMIT 1"
-    if key := _one(connection, twice):
-        raise WorkError(
-            f"the key {key} stands in the samples twice; `lostfound enrich` finds duplicates"
-        )
 
 
 def _map_distribution(
@@ -83,9 +48,3 @@ def _map_distribution(
     connection.execute("CREATE TEMP TABLE quotas (country_code VARCHAR, quota BIGINT)")
     connection.executemany("INSERT INTO quotas VALUES (?, ?)", list(mapping.quotas.items()))
     return mapping
-
-
-def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> Any:
-    """The first value of the first row, or None."""
-    rows = connection.execute(sql).fetchall()
-    return rows[0][0] if rows else None

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -72,6 +73,9 @@ def select(
         SplitBy.GROUP,
         help="Never divide a game or sequence between splits (group), or hash each key alone.",
     ),
+    allow_unlicensed: bool = typer.Option(
+        False, "--allow-unlicensed", help="Also samples without a licence or an attribution."
+    ),
     limit: int | None = typer.Option(None, min=1, help="At most so many samples."),
     seed: int = typer.Option(0, help="Another seed, another sample and another split."),
     as_json: bool = typer.Option(False, "--json", help="The whole selection.json on stdout."),
@@ -91,6 +95,7 @@ def select(
         min_share=parse_share(min_share, "--min-share"),
         slack=None if slack is None else parse_share(slack, "--slack"),
         split_by=split_by,
+        allow_unlicensed=allow_unlicensed,
         limit=limit,
         seed=seed,
     )
@@ -103,6 +108,8 @@ def select(
         "samples": sum(summary["counts"].values()),
         **summary["counts"],
         "countries": summary["countries"],
+        "dropped": _dropped(summary),
+        "leak_check": _leaks(summary["leak_check"]),
         **({"missing": mapping["missing"], "left_out": mapping["left_out"]} if mapping else {}),
         "written": str(dataset / "selections" / name),
     }
@@ -113,6 +120,24 @@ def select(
             f"note: no samples for {' and '.join(empty)}: too few groups;"
             " --split-by key divides groups"
         )
+
+
+def _dropped(summary: dict[str, Any]) -> dict[str, int]:
+    """How many samples that met the condition were not chosen from, by cause."""
+    unlicensed = {"without_licence_or_attribution": summary["unlicensed"]}
+    return {cause: count for cause, count in unlicensed.items() if count}
+
+
+def _leaks(leaks: dict[str, Any]) -> dict[str, Any]:
+    """The leak check without the counts by country, which would fill the screen."""
+    shares = leaks["label_shares"]
+    return {
+        "smallest_distance_km": leaks["distance_km"],
+        "groups_across_splits": leaks["groups_across_splits"],
+        "clusters_across_splits": leaks["clusters_across_splits"],
+        "label_shares": f"chi2 {shares['chi2']:.4g},"
+        f" {shares['degrees_of_freedom']} degrees of freedom, p = {shares['p']:.3g}",
+    }
 
 
 def quotas(

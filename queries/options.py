@@ -14,6 +14,8 @@ class Options:
 
     where: str = ""
     """An SQL condition over the columns of `samples`."""
+    allow_unlicensed: bool = False
+    """Also takes samples that state no licence or no attribution."""
     like: dict[str, int] | None = None
     """Counts per country, by code or name, whose distribution the selection follows."""
     min_share: Fraction = Fraction(0)
@@ -25,6 +27,7 @@ class Options:
     def to_json(self) -> dict[str, Any]:
         return {
             "where": self.where,
+            "allow_unlicensed": self.allow_unlicensed,
             "like": self.like,
             "min_share": str(self.min_share),
             "slack": None if self.slack is None else str(self.slack),

@@ -13,10 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from queries.candidates import gather, statement
 from queries.catalogue import SELECTION_SCHEMA, connect
 from queries.choose import choose
+from queries.leaks import leak_check
 from queries.options import Options
-from queries.splits import Split
+from queries.splits import Split, random_split_sql
 from shards.atomic import atomic_path, write_json
 from shards.labels import CountryLabel, Labels, RegionLabel
 from shards.layout import DatasetLayout
@@ -32,7 +34,9 @@ def select(layout: DatasetLayout, name: str, options: Options) -> dict[str, Any]
     """
     folder = layout.selection(name)
     connection = connect(layout)
+    unlicensed = gather(connection, options)
     mapping = choose(connection, options)
+    _describe(connection, options)
     labels = _labels(connection)
     # Readers trust a selection once its JSON is there, so the old one goes first.
     (folder / "selection.json").unlink(missing_ok=True)
@@ -41,15 +45,29 @@ def select(layout: DatasetLayout, name: str, options: Options) -> dict[str, Any]
         "name": name,
         "options": options.to_json(),
         "where": options.where,
+        "sql": statement(options),
         "seed": options.seed,
         **_counts(connection),
         "mapping": mapping.to_json() if mapping else None,
+        "unlicensed": unlicensed,
+        "leak_check": leak_check(connection),
         "keys_sha256": keys_sha256,
         "labels": labels.model_dump(),
         "code_version": code_version(),
     }
     write_json(folder / "selection.json", summary)
     return summary
+
+
+def _describe(connection: duckdb.DuckDBPyConnection, options: Options) -> None:
+    """Makes the table `selected`: the chosen rows with all that is written or checked of them."""
+    split = random_split_sql(options.seed, options.split_by)
+    connection.execute(
+        f"""CREATE TEMP TABLE selected AS
+        SELECT key, eligible.country_code, eligible.country_name, region_id, region_name, source,
+            group_id, lat, lon, chosen.position, {split} AS split
+        FROM eligible JOIN chosen USING (key)"""  # noqa: S608 - made above
+    )
 
 
 def _labels(connection: duckdb.DuckDBPyConnection) -> Labels:
@@ -74,7 +92,7 @@ def _classes(
     return connection.execute(
         f"""SELECT {column}, coalesce(min({name}), {column}), coalesce(min(country_code), ''),
                    count(*)
-        FROM chosen WHERE split = '{Split.TRAIN}' AND {column} IS NOT NULL
+        FROM selected WHERE split = '{Split.TRAIN}' AND {column} IS NOT NULL
         GROUP BY {column} ORDER BY {column}"""  # noqa: S608 - column names of this module
     ).fetchall()
 
@@ -84,7 +102,7 @@ def _write_rows(connection: duckdb.DuckDBPyConnection, labels: Labels, path: Pat
     countries = pa.array([label.code for label in labels.countries], pa.string())
     regions = pa.array([label.id for label in labels.regions], pa.string())
     rows = connection.sql(
-        "SELECT key, split, country_code, region_id FROM chosen ORDER BY split, position, key"
+        "SELECT key, split, country_code, region_id FROM selected ORDER BY split, position, key"
     ).to_arrow_reader(ROW_GROUP_ROWS)
     digest = hashlib.sha256()
     with (
@@ -105,10 +123,10 @@ def _write_rows(connection: duckdb.DuckDBPyConnection, labels: Labels, path: Pat
 def _counts(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, int]]:
     """How many samples each split and each country has."""
     splits = dict(
-        connection.execute("SELECT split, count(*) FROM chosen GROUP BY split").fetchall()
+        connection.execute("SELECT split, count(*) FROM selected GROUP BY split").fetchall()
     )
     countries = connection.execute(
-        """SELECT country_code, count(*) FROM chosen WHERE country_code IS NOT NULL
+        """SELECT country_code, count(*) FROM selected WHERE country_code IS NOT NULL
         GROUP BY country_code ORDER BY country_code"""
     ).fetchall()
     return {

@@ -124,6 +124,44 @@ def test_like_follows_the_quotas(dataset: HandMade, lostfound: Run, tmp_path: Pa
     assert chosen == set(sorted(swedes, key=lambda key: order_hash(0, key))[:30])
 
 
+def test_rights(dataset: HandMade, lostfound: Run) -> None:
+    root = dataset.layout.root
+    nameless = [
+        {"license": None},
+        {"license": " "},
+        {"attribution": None},
+        {"attribution": "", "license": "CC0-1.0"},
+    ]
+    dataset.add_part([row(900 + i, "JP", **rights) for i, rights in enumerate(nameless)])
+    _, out, _ = lostfound("select", root, "--json")
+    record = json.loads(out)
+    assert (record["unlicensed"], sum(record["counts"].values())) == (4, 100)
+    assert record["options"]["allow_unlicensed"] is False
+    _, out, _ = lostfound("select", root)
+    assert "without licence or attribution" in out
+    _, out, _ = lostfound("select", root, "--allow-unlicensed", "--json")
+    record = json.loads(out)
+    assert (record["unlicensed"], sum(record["counts"].values())) == (0, 104)
+    assert record["options"]["allow_unlicensed"] is True
+    code, _, error = lostfound("select", root, "--where", "country_code = 'JP'")
+    assert (code, error.count("\n")) == (1, 1)
+    assert "4 samples" in error
+    assert "--allow-unlicensed" in error
+    assert "import --license" in error
+
+
+def test_the_stored_sql_gives_the_same_keys(dataset: HandMade, lostfound: Run) -> None:
+    root = dataset.layout.root
+    where = "lat > 10 -- a remark"
+    _, out, _ = lostfound("select", root, "--where", where, "--seed", "4", "--json")
+    record = json.loads(out)
+    code, out, error = lostfound("query", root, record["sql"], "--format", "csv")
+    assert code == 0, error
+    keys = out.split()[1:]
+    assert sorted(keys) == sorted(r["key"] for r in rows_of(dataset.layout, "default"))
+    assert keys == sorted(keys, key=lambda key: order_hash(4, key))
+
+
 def test_group_or_key(dataset: HandMade, lostfound: Run) -> None:
     dataset.add_part([row(2000 + i, group_id="one") for i in range(50)])
     root = dataset.layout.root

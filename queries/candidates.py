@@ -1,0 +1,83 @@
+"""Which samples a selection chooses from: those that meet its condition and may be used.
+
+What is dropped for its own sake is dropped here, before quotas and limits: these then hold exactly.
+"""
+
+import duckdb
+
+from queries.options import Options
+from queries.query import sql_error
+from shards.errors import WorkError
+from shards.keys import order_hash_sql
+
+LICENSED = "coalesce(trim(license), '') <> '' AND coalesce(trim(attribution), '') <> ''"
+"""The SQL condition of a row that says under which licence it stands and whom to name."""
+
+
+def gather(connection: duckdb.DuckDBPyConnection, options: Options) -> int:
+    """Makes the view `eligible`, rows of `samples`, and of it the table `candidates`.
+
+    `candidates` has one row for each: key, country and position, the order in which samples are
+    taken. Returns how many samples are left out because they state no licence or attribution.
+    Raises UsageError for a bad condition, WorkError when nothing is left.
+    """
+    try:
+        matching = connection.table("samples")
+        if options.where.strip():
+            # A filter takes one expression, so the text cannot end the statement it stands in.
+            matching = matching.filter(duckdb.SQLExpression(options.where))
+        matching.create_view("matching")
+        unlicensed = _take_licensed(connection, options)
+        connection.execute(
+            f"""CREATE TEMP TABLE candidates AS
+            SELECT key, country_code, country_name, {order_hash_sql(options.seed)} AS position
+            FROM eligible"""  # noqa: S608 - a whole number
+        )
+    except duckdb.Error as error:
+        raise sql_error(error, "--where") from None
+    if not _count(connection, "candidates"):
+        raise WorkError(_why_empty(connection, options, unlicensed))
+    twice = connection.execute(
+        "SELECT key FROM candidates GROUP BY key HAVING count(*) > 1 ORDER BY key LIMIT 1"
+    ).fetchall()
+    for (key,) in twice:
+        raise WorkError(
+            f"the key {key} stands in the samples twice; `lostfound enrich` finds duplicates"
+        )
+    return unlicensed
+
+
+def statement(options: Options) -> str:
+    """The SQL that gives the candidates' keys in their order, to be stored and run again."""
+    conditions = [] if options.allow_unlicensed else [LICENSED]
+    if options.where.strip():
+        conditions.append(f"(\n{options.where.strip()}\n)")
+    where = f"WHERE {' AND '.join(conditions)}\n" if conditions else ""
+    return f"SELECT key FROM samples\n{where}ORDER BY {order_hash_sql(options.seed)}, key"  # noqa: S608
+
+
+def _take_licensed(connection: duckdb.DuckDBPyConnection, options: Options) -> int:
+    """Makes the view `eligible`; returns how many rows of `matching` it lacks."""
+    condition = "true" if options.allow_unlicensed else LICENSED
+    connection.execute(f"CREATE TEMP VIEW eligible AS SELECT * FROM matching WHERE {condition}")  # noqa: S608
+    return _count(connection, "matching") - _count(connection, "eligible")
+
+
+def _why_empty(connection: duckdb.DuckDBPyConnection, options: Options, unlicensed: int) -> str:
+    if unlicensed:
+        return (
+            f"none of the {unlicensed} samples states both a licence and an attribution;"
+            " --allow-unlicensed takes them all the same, and"
+            " `lostfound import --license L --attribution A` says them for your own"
+        )
+    if not _count(connection, "samples"):
+        return "the dataset has no kept samples; run `lostfound enrich` on it first"
+    return (
+        f"no sample matches {options.where!r}; see which values there are with"
+        " `lostfound query DATASET 'SUMMARIZE samples'`"
+    )
+
+
+def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    [(count,)] = connection.execute(f"SELECT count(*) FROM {table}").fetchall()  # noqa: S608
+    return int(count)
