@@ -16,6 +16,9 @@ class SplitMethod(StrEnum):
     """How `select` divides samples into train, validation and test."""
 
     RANDOM = "random"
+    """By the hash of a group or key."""
+    SPATIAL = "spatial"
+    """By the hash of a block of the map, with a buffer between the splits."""
 
 
 class SplitBy(StrEnum):

@@ -68,10 +68,19 @@ def select(
     slack: str | None = typer.Option(
         None, help="With --like: let scarcer countries join down to this part of the scale."
     ),
-    split: SplitMethod = typer.Option(SplitMethod.RANDOM, help="70 % train, 20 % validation."),
+    split: SplitMethod = typer.Option(
+        SplitMethod.RANDOM, help="By hash of a group or key, or by blocks of the map (spatial)."
+    ),
     split_by: SplitBy = typer.Option(
         SplitBy.GROUP,
         help="Never divide a game or sequence between splits (group), or hash each key alone.",
+    ),
+    shares: str = typer.Option("70,20,10", help="Percent of train, validation and test."),
+    block_km: float | None = typer.Option(
+        None, help="With --split spatial: width and height of a block; 50 by default."
+    ),
+    buffer_km: float | None = typer.Option(
+        None, help="With --split spatial: least distance between two splits; 5 by default."
     ),
     allow_unlicensed: bool = typer.Option(
         False, "--allow-unlicensed", help="Also samples without a licence or an attribution."
@@ -83,10 +92,10 @@ def select(
     """Chooses samples for a dataset and divides them into train, validation and test."""
     from queries.counts import read_counts
     from queries.mapping import parse_share
-    from queries.options import Options
+    from queries.options import Options, spatial_options
     from queries.select import select as make_selection
+    from queries.splits import parse_shares
 
-    del split  # one method so far
     if like is None and (slack is not None or min_share != "0"):
         raise UsageError("--min-share and --slack belong to --like COUNTS; give it too")
     options = Options(
@@ -94,7 +103,10 @@ def select(
         like=None if like is None else read_counts(like),
         min_share=parse_share(min_share, "--min-share"),
         slack=None if slack is None else parse_share(slack, "--slack"),
+        split=split,
         split_by=split_by,
+        shares=parse_shares(shares),
+        **spatial_options(split, block_km, buffer_km),
         allow_unlicensed=allow_unlicensed,
         limit=limit,
         seed=seed,
@@ -114,18 +126,28 @@ def select(
         "written": str(dataset / "selections" / name),
     }
     print_summary(f"Selection {name}", shown, as_json=False)
-    empty = [split for split, count in summary["counts"].items() if not count]
-    if empty:
+    if without := summary.get("without_position"):
         print_line(
-            f"note: no samples for {' and '.join(empty)}: too few groups;"
-            " --split-by key divides groups"
+            f"note: {without} samples have no position; the hash of their group divides them"
         )
+    wanted = summary["options"]["split_percent"]
+    empty = [name for name, count in summary["counts"].items() if wanted[name] and not count]
+    if empty:
+        print_line(f"note: no samples for {' and '.join(empty)}: {_why_none(split, split_by)}")
+
+
+def _why_none(split: SplitMethod, split_by: SplitBy) -> str:
+    if split is SplitMethod.SPATIAL:
+        return "too few blocks; lower --block-km or --buffer-km"
+    if split_by is SplitBy.GROUP:
+        return "too few groups; --split-by key divides groups"
+    return "too few samples"
 
 
 def _dropped(summary: dict[str, Any]) -> dict[str, int]:
     """How many samples that met the condition were not chosen from, by cause."""
-    unlicensed = {"without_licence_or_attribution": summary["unlicensed"]}
-    return {cause: count for cause, count in unlicensed.items() if count}
+    causes = {"without_licence_or_attribution": summary["unlicensed"], **summary.get("dropped", {})}
+    return {cause: count for cause, count in causes.items() if count}
 
 
 def _leaks(leaks: dict[str, Any]) -> dict[str, Any]:

@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from queries.choices import SplitBy
-from queries.splits import PERCENT
+from queries.choices import SplitBy, SplitMethod
+from queries.splits import DEFAULT_SHARES, Shares, Split
+from shards.errors import UsageError
+
+MIN_BLOCK_KM, MAX_BLOCK_KM = 0.1, 10_000.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +23,13 @@ class Options:
     """Counts per country, by code or name, whose distribution the selection follows."""
     min_share: Fraction = Fraction(0)
     slack: Fraction | None = None
+    split: SplitMethod = SplitMethod.RANDOM
     split_by: SplitBy = SplitBy.GROUP
+    shares: Shares = DEFAULT_SHARES
+    block_km: float = 50.0
+    """With the spatial split: about the width and height of a block."""
+    buffer_km: float = 5.0
+    """With the spatial split: the least distance between samples of two splits."""
     limit: int | None = None
     seed: int = 0
 
@@ -31,9 +40,38 @@ class Options:
             "like": self.like,
             "min_share": str(self.min_share),
             "slack": None if self.slack is None else str(self.slack),
-            "split": "random",
-            "split_percent": {str(split): percent for split, percent in PERCENT.items()},
+            "split": str(self.split),
+            "split_percent": {
+                str(split): int(share) if share.denominator == 1 else float(share)
+                for split, share in zip(Split, self.shares, strict=True)
+            },
             "split_by": str(self.split_by),
+            **(
+                {"block_km": self.block_km, "buffer_km": self.buffer_km}
+                if self.split is SplitMethod.SPATIAL
+                else {}
+            ),
             "limit": self.limit,
             "seed": self.seed,
         }
+
+
+def spatial_options(
+    split: SplitMethod, block_km: float | None, buffer_km: float | None
+) -> dict[str, float]:
+    """Those of `Options` that belong to a spatial split, as far as they are given.
+
+    Raises UsageError for lengths out of range, and with another split.
+    """
+    given = {
+        name: value
+        for name, value in (("block_km", block_km), ("buffer_km", buffer_km))
+        if value is not None
+    }
+    if given and split is not SplitMethod.SPATIAL:
+        raise UsageError("--block-km and --buffer-km belong to --split spatial; give it too")
+    if not MIN_BLOCK_KM <= given.get("block_km", MIN_BLOCK_KM) <= MAX_BLOCK_KM:
+        raise UsageError(f"--block-km {block_km:g}: from {MIN_BLOCK_KM} to {MAX_BLOCK_KM:,.0f} km")
+    if not 0 <= given.get("buffer_km", 0) <= MAX_BLOCK_KM:
+        raise UsageError(f"--buffer-km {buffer_km:g}: from 0 to {MAX_BLOCK_KM:,.0f} km")
+    return given

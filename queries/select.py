@@ -16,9 +16,10 @@ import pyarrow.parquet as pq
 from queries.candidates import gather, statement
 from queries.catalogue import SELECTION_SCHEMA, connect
 from queries.choose import choose
+from queries.divide import divide, split_sql
 from queries.leaks import leak_check
 from queries.options import Options
-from queries.splits import Split, random_split_sql
+from queries.splits import Split
 from shards.atomic import atomic_path, write_json
 from shards.labels import CountryLabel, Labels, RegionLabel
 from shards.layout import DatasetLayout
@@ -35,6 +36,7 @@ def select(layout: DatasetLayout, name: str, options: Options) -> dict[str, Any]
     folder = layout.selection(name)
     connection = connect(layout)
     unlicensed = gather(connection, options)
+    spatial = divide(connection, options)
     mapping = choose(connection, options)
     _describe(connection, options)
     labels = _labels(connection)
@@ -50,6 +52,7 @@ def select(layout: DatasetLayout, name: str, options: Options) -> dict[str, Any]
         **_counts(connection),
         "mapping": mapping.to_json() if mapping else None,
         "unlicensed": unlicensed,
+        **spatial,
         "leak_check": leak_check(connection),
         "keys_sha256": keys_sha256,
         "labels": labels.model_dump(),
@@ -61,11 +64,10 @@ def select(layout: DatasetLayout, name: str, options: Options) -> dict[str, Any]
 
 def _describe(connection: duckdb.DuckDBPyConnection, options: Options) -> None:
     """Makes the table `selected`: the chosen rows with all that is written or checked of them."""
-    split = random_split_sql(options.seed, options.split_by)
     connection.execute(
         f"""CREATE TEMP TABLE selected AS
         SELECT key, eligible.country_code, eligible.country_name, region_id, region_name, source,
-            group_id, lat, lon, chosen.position, {split} AS split
+            group_id, lat, lon, chosen.position, {split_sql(options)} AS split
         FROM eligible JOIN chosen USING (key)"""  # noqa: S608 - made above
     )
 

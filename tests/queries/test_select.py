@@ -186,7 +186,7 @@ FAILURES = [
     (["--where", "true; DROP VIEW samples"], 2, "--where"),
     (["--where", "key::INTEGER > 0"], 2, "Could not convert"),
     (["--limit", "0"], 2, "--limit"),
-    (["--split", "spatial"], 2, "random"),
+    (["--split", "nearby"], 2, "random"),
     (["--name", "../out"], 2, "name"),
     (["--slack", "0.5"], 2, "--like"),
     (["--like", "{twice}"], 2, "both mean SE"),
