@@ -27,3 +27,16 @@ class SplitBy(StrEnum):
     GROUP = "group"
     """A game, sequence or folder; its pictures often show one place."""
     KEY = "key"
+
+
+class Rule(StrEnum):
+    """What the counts of a selection follow."""
+
+    TARGET = "target"
+    """The counts of a target distribution."""
+    EQUAL = "equal"
+    """The same count each."""
+    SQRT = "sqrt"
+    """The square root of the target's counts, or of the pool's own."""
+    AREA = "area"
+    """The areas of countries or regions."""

@@ -6,12 +6,13 @@ from typing import Any
 
 import typer
 
-from queries.choices import Format, SplitBy, SplitMethod
+from queries.choices import Format, Rule, SplitBy, SplitMethod
 from shards.console import print_line, print_summary
 from shards.errors import UsageError
 from shards.layout import DatasetLayout
 
 DATASET = typer.Argument(..., help="The dataset directory.", show_default=False)
+BY_HELP = "Counts are by country, region, or any column or expression over `samples`."
 
 
 def register(app: typer.Typer) -> None:
@@ -163,32 +164,49 @@ def _leaks(leaks: dict[str, Any]) -> dict[str, Any]:
 
 
 def quotas(
-    pool: Path = typer.Option(..., help="What there is: JSON object or CSV country,count."),
-    target: Path = typer.Option(..., help="The distribution to follow, in the same form."),
+    pool: Path | None = typer.Option(None, help="What there is: JSON object or CSV country,count."),
+    dataset: Path | None = typer.Option(None, help="Count the samples of this dataset instead."),
+    target: Path | None = typer.Option(None, help="The distribution to follow, in the same form."),
+    rule: Rule | None = typer.Option(
+        None, help="Follow the target, or: the same count each, a square root, the area."
+    ),
+    by: str = typer.Option("country_code", help=BY_HELP),
     min_share: str = typer.Option("0", help="Least share of the pool for a core country, 0 to 1."),
     slack: str | None = typer.Option(
         None, help="Let scarcer countries join down to this part of the scale, 0 to 1."
     ),
+    max_per: int | None = typer.Option(None, min=1, help="At most so many of each."),
     table: bool = typer.Option(False, "--table", help="A table instead of JSON."),
 ) -> None:
     """How many pictures of each country follow a target distribution.
 
     Prints JSON: quotas, total, missing (in the target, not in the pool) and left_out (in the
-    pool, without a quota).
+    pool, without a quota). Countries go by code or by any name.
     """
-    from queries import mapping
-    from queries.counts import read_counts
+    from queries import quotas as planned
+    from queries.mapping import parse_share
+    from queries.naming import column, suggestions
+    from queries.rules import map_pool
 
-    result = mapping.quotas(
-        read_counts(pool),
-        read_counts(target),
-        mapping.parse_share(min_share, "--min-share"),
-        None if slack is None else mapping.parse_share(slack, "--slack"),
-    ).to_json()
+    unit = column(by)
+    counts = planned.read_pool(pool, dataset, unit)
+    wish = planned.wish_for(
+        counts,
+        unit,
+        rule=rule,
+        target=None if target is None else planned.read_named(target, unit),
+        min_share=parse_share(min_share, "--min-share"),
+        slack=None if slack is None else parse_share(slack, "--slack"),
+        max_per=max_per,
+        where="--target",
+    )
+    mapping = map_pool(counts, wish)
+    for line in suggestions(mapping.missing, unit):
+        print_line(f"note: {line}")
     if table:
-        print_summary("Quotas", result, as_json=False)
+        print_summary("Quotas", mapping.to_json(), as_json=False)
     else:
-        print(json.dumps(result, ensure_ascii=False))
+        print(json.dumps(mapping.to_json(), ensure_ascii=False))
 
 
 def report(

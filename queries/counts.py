@@ -1,4 +1,7 @@
-"""Reads counts per country: a JSON object, or CSV with the columns `country,count`."""
+"""Reads counts per country: a JSON object, or CSV with the columns `country,count`.
+
+The first column may have any other name, for counts by something else.
+"""
 
 import csv
 import io
@@ -9,7 +12,11 @@ from pathlib import Path
 
 from shards.errors import UsageError
 
+MOST = 10**15
+"""No count is larger: sums and products of counts then fit everywhere."""
+
 _WHOLE_NUMBER = re.compile(r"\+?\d{1,18}")
+_OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs"}
 
 
 def read_counts(path: Path) -> dict[str, int]:
@@ -22,7 +29,7 @@ def read_counts(path: Path) -> dict[str, int]:
     try:
         pairs = _json_pairs(text) if text.lstrip().startswith(("{", "[")) else _csv_pairs(text)
         return _checked(pairs)
-    except ValueError as error:
+    except (ValueError, csv.Error) as error:
         raise UsageError(f"{path}: {error}") from None
 
 
@@ -40,15 +47,23 @@ def _json_pairs(text: str) -> list[tuple[str, object]]:
 
 def _csv_pairs(text: str) -> list[tuple[str, object]]:
     rows = [row for row in csv.reader(io.StringIO(text)) if any(cell.strip() for cell in row)]
-    if rows and [cell.strip().lower() for cell in rows[0]] == ["country", "count"]:
+    if rows and len(rows[0]) == 2 and rows[0][1].strip().lower() == "count":
         rows = rows[1:]
     pairs: list[tuple[str, object]] = []
     for row in rows:
         if len(row) != 2:
-            raise ValueError(f"line {','.join(row)[:60]!r} does not read country,count")
+            raise ValueError(_why_not_two(",".join(row)))
         country, count = row[0].strip(), row[1].strip()
         pairs.append((country, int(count) if _WHOLE_NUMBER.fullmatch(count) else count))
     return pairs
+
+
+def _why_not_two(line: str) -> str:
+    problem = f"line {_brief(line)!r} does not read country,count"
+    for separator, name in _OTHER_SEPARATORS.items():
+        if separator in line:
+            return f"{problem}; it has {name}: write commas instead"
+    return problem
 
 
 def _checked(pairs: Iterable[tuple[str, object]]) -> dict[str, int]:
@@ -57,10 +72,18 @@ def _checked(pairs: Iterable[tuple[str, object]]) -> dict[str, int]:
         if not name.strip():
             raise ValueError("a count has no country")
         if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            raise ValueError(f"{name}: count {value!r} is not a whole number of at least 0")
+            found = _brief(repr(value))
+            raise ValueError(f"{_brief(name)}: count {found} is not a whole number of at least 0")
+        if value > MOST:
+            raise ValueError(f"{_brief(name)}: a count of more than {MOST:,}")
         if name in counts:
-            raise ValueError(f"{name} is counted twice")
+            raise ValueError(f"{_brief(name)} is counted twice")
         counts[name] = value
     if not counts:
         raise ValueError("no counts in it; give at least one country")
     return counts
+
+
+def _brief(text: str) -> str:
+    """In one line, however long."""
+    return " ".join(text.split())[:60]

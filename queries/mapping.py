@@ -1,9 +1,10 @@
 """How many pictures of each country to take so that a pool follows a target distribution.
 
 Pure and exact: counts are integers and thresholds are fractions, so no quota is ever off by the
-rounding of a float.
+rounding of a float. `queries.rules` says which target each rule follows.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -40,12 +41,15 @@ def quotas(
     target: Mapping[str, int],
     min_share: Fraction = Fraction(0),
     slack: Fraction | None = None,
+    *,
+    root: int = 1,
 ) -> DistributionMapping:
     """Maps `pool` to the distribution `target`; both are counts per country, at least 0.
 
     Core countries have a target t > 0, a pool n > 0 and a share of the whole pool of at least
     `min_share`. The scarcest of them sets the scale f = min(n / t), and each gets ceil(t * f).
     With `slack` s, every other country with a target and n / t >= s * f joins with ceil(s * n).
+    With `root` 2, the square root of each t stands in place of t.
     Raises UsageError when no country is core.
     """
     pool_total = sum(pool.values())
@@ -53,17 +57,18 @@ def quotas(
     present = {name: pool[name] for name in wanted if pool.get(name, 0) > 0}
     core = {name: n for name, n in present.items() if n >= min_share * pool_total}
     if not core:
-        raise UsageError(_why_empty(wanted, present, min_share))
-    scale = min(Fraction(n, wanted[name]) for name, n in core.items())
-    chosen = {name: _ceil(wanted[name] * scale) for name in core}
+        raise UsageError(_why_empty(pool_total, wanted, present, min_share))
+    # In powers: with r = root, n / t ** (1 / r) >= s * f just where n ** r / t >= s ** r * f ** r.
+    scale = min(Fraction(n**root, wanted[name]) for name, n in core.items())
+    chosen = {name: ceil_root(wanted[name] * scale, root) for name in core}
     if slack is not None:
         for name, n in present.items():
-            if name not in core and n >= slack * scale * wanted[name]:
-                chosen[name] = _ceil(slack * n)
+            if name not in core and n**root >= slack**root * scale * wanted[name]:
+                chosen[name] = math.ceil(slack * n)
     # A slack of 0 lets countries join with nothing.
     chosen = {name: quota for name, quota in chosen.items() if quota > 0}
     return DistributionMapping(
-        quotas=dict(sorted(chosen.items(), key=lambda item: (-item[1], item[0]))),
+        quotas=largest_first(chosen),
         missing=sorted(wanted.keys() - present.keys()),
         left_out=sorted(name for name, n in pool.items() if n > 0 and name not in chosen),
     )
@@ -80,17 +85,28 @@ def parse_share(text: str, name: str) -> Fraction:
     return value
 
 
-def _ceil(value: Fraction) -> int:
-    return -(-value.numerator // value.denominator)
+def ceil_root(value: Fraction, root: int) -> int:
+    """The smallest whole number whose power `root`, 1 or 2, is at least `value`, which is > 0."""
+    whole = math.ceil(value)
+    return whole if root == 1 else math.isqrt(whole - 1) + 1
 
 
-def _why_empty(wanted: Mapping[str, int], present: Mapping[str, int], min_share: Fraction) -> str:
+def largest_first(quotas: Mapping[str, int]) -> dict[str, int]:
+    """Equal ones by name."""
+    return dict(sorted(quotas.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _why_empty(
+    pool_total: int, wanted: Mapping[str, int], present: Mapping[str, int], min_share: Fraction
+) -> str:
     if not wanted:
         return "the target counts are all zero; give at least one country a count"
+    if not pool_total:
+        return "the pool's counts are all zero; there is nothing to take"
     if not present:
         return (
             "pool and target have no country in common;"
-            " do both use the same names? A case or spelling that differs is another country"
+            " do both name countries, or both the values of one column?"
         )
     return (
         f"no country with a target has a share of at least {float(min_share):g} of the pool;"

@@ -69,22 +69,29 @@ def test_a_float_ceiling_would_be_off_by_one() -> None:
 
 
 def brute_force(
-    pool: dict[str, int], target: dict[str, int], min_share: Fraction, slack: Fraction | None
+    pool: dict[str, int],
+    target: dict[str, int],
+    min_share: Fraction,
+    slack: Fraction | None,
+    root: int = 1,
 ) -> dict[str, int]:
-    """The definition word by word: the smallest whole numbers that satisfy each inequality."""
+    """The definition word by word: the smallest whole numbers that satisfy each inequality.
 
-    def smallest_at_least(value: Fraction) -> int:
-        return next(n for n in range(10**6) if n >= value)
+    With root 2, n / sqrt(t) >= x stands where n >= 0 and n² >= x² · t.
+    """
+
+    def smallest_at_least(value: Fraction, power: int = 1) -> int:
+        return next(n for n in range(10**6) if n**power >= value)
 
     total = sum(pool.values())
     both = [c for c in pool if target.get(c, 0) > 0 and pool[c] > 0]
     core = [c for c in both if Fraction(pool[c], total) >= min_share]
     if not core:
         return {}
-    f = min(Fraction(pool[c], target[c]) for c in core)
-    result = {c: smallest_at_least(target[c] * f) for c in core}
+    f = min(Fraction(pool[c] ** root, target[c]) for c in core)
+    result = {c: smallest_at_least(target[c] * f, root) for c in core}
     for c in both:
-        joins = slack is not None and Fraction(pool[c], target[c]) >= slack * f
+        joins = slack is not None and Fraction(pool[c] ** root, target[c]) >= slack**root * f
         if c not in core and joins and slack:
             result[c] = smallest_at_least(slack * pool[c])
     return result
@@ -94,16 +101,20 @@ COUNTS = st.dictionaries(st.sampled_from("ABCDEFG"), st.integers(0, 500), min_si
 SHARES = st.integers(0, 40).map(lambda n: Fraction(n, 40))
 
 
-@given(COUNTS, COUNTS, SHARES, st.none() | SHARES)
+@given(COUNTS, COUNTS, SHARES, st.none() | SHARES, st.sampled_from([1, 2]))
 def test_equals_brute_force(
-    pool: dict[str, int], target: dict[str, int], min_share: Fraction, slack: Fraction | None
+    pool: dict[str, int],
+    target: dict[str, int],
+    min_share: Fraction,
+    slack: Fraction | None,
+    root: int,
 ) -> None:
-    expected = brute_force(pool, target, min_share, slack)
+    expected = brute_force(pool, target, min_share, slack, root)
     if not expected:
         with pytest.raises(UsageError):
-            quotas(pool, target, min_share, slack)
+            quotas(pool, target, min_share, slack, root=root)
         return
-    result = quotas(pool, target, min_share, slack)
+    result = quotas(pool, target, min_share, slack, root=root)
     assert result.quotas == expected
     assert all(0 < quota <= pool[name] for name, quota in result.quotas.items())
     named = {name for name, n in pool.items() if n}
@@ -153,10 +164,15 @@ BAD_COUNTS = {
     "A,1\nA,2": "A is counted twice",
     "A,many": "A: count 'many'",
     "A,1.0": "A: count '1.0'",
-    "A;1": "'A;1' does not read country,count",
+    "A;1": "'A;1' does not read country,count; it has semicolons",
+    "country\tcount\nA\t1": "it has tabs",
+    "Sweden,1\nSE,2": "'Sweden' and 'SE' both mean SE",
+    "A,1000000000000001": "A: a count of more than 1,000,000,000,000,000",
+    '{"A": 1' + "0" * 400 + "}": "A: a count of more than",
+    '{"A\\nB": -1}': "A B: count -1",
     ",1": "a count has no country",
     '{"B": 3}': "no country in common",
-    '{"A": 0}': "no country in common",
+    '{"A": 0}': "the pool's counts are all zero",
 }
 
 
