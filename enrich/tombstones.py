@@ -9,8 +9,8 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from enrich.database import connect
 from shards.atomic import atomic_path
+from shards.database import connect
 from shards.denyfile import load_denylist
 from shards.denylist import EARTH_RADIUS_KM, DenyList, Kind, Rule
 from shards.keys import view_stems

@@ -2,38 +2,23 @@
 
 The same selection and options give the same bytes, whatever the number of workers and however
 often the build was interrupted: a finished shard that is right is kept, everything else is
-written again, and the manifest comes last.
+written again. Samples under share-alike licences get a shard set of their own.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
-import pyarrow as pa
-
-from shards.atomic import remove_temporaries, write_json, write_text
-from shards.card import CARD_NAME, dataset_card
-from shards.console import progress
-from shards.errors import UsageError
-from shards.fanout import fan_out
-from shards.labels import LABELS_NAME
+from shards.errors import UsageError, WorkError
 from shards.layout import DatasetLayout
-from shards.manifest import (
-    MANIFEST_NAME,
-    Column,
-    FileEntry,
-    Manifest,
-    file_entry,
-    write_manifest,
-)
-from shards.members import Kind
-from shards.plan import ShardPlan, plan_shards
+from shards.manifest import Column, Manifest, load_manifest
+from shards.rights import LICENSED_SQL, SHARE_ALIKE_SUFFIX
 from shards.rows import SelectedRows, Selection, load_selection, open_rows
 from shards.sample import SAMPLE_FIELDS
 from shards.schema import SHARD_SCHEMA
+from shards.shardset import remove_set, write_set
 from shards.version import code_version
-from shards.writer import ShardResult, ShardTask, write_shard
 
 DEFAULT_SHARD_BYTES = 512 << 20
 MIN_SHARD_BYTES = 4096
@@ -41,17 +26,28 @@ MIN_SHARD_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class BuildOptions:
-    """What changes the bytes of a build."""
+    """What decides the bytes of a build, or whether there is one."""
 
     shard_bytes: int = DEFAULT_SHARD_BYTES
     """Limit of one tar. Only a sample that is larger on its own exceeds it."""
+    mix_licences: bool = False
+    """Share-alike samples stand among the others, not in a shard set of their own."""
+    allow_unlicensed: bool = False
+    """Also builds samples that state no licence or no attribution."""
+
+    def to_json(self) -> dict[str, int | bool]:
+        return {"shard_bytes": self.shard_bytes, "mix_licences": self.mix_licences}
 
 
 @dataclass(frozen=True, slots=True)
 class BuildSummary:
     name: str
     path: str
+    share_alike_path: str | None
+    """Of the second shard set, where the selection mixes share-alike samples with others."""
     samples: int
+    share_alike_samples: int
+    """Those of `samples` that stand in the second shard set."""
     splits: dict[str, int]
     shards: int
     written: int
@@ -66,112 +62,102 @@ class BuildSummary:
 def build_shards(
     layout: DatasetLayout, name: str, options: BuildOptions | None = None, *, workers: int = 1
 ) -> BuildSummary:
-    """Builds `shards/<name>` from `selections/<name>`.
+    """Builds `shards/<name>` from `selections/<name>`, and the share-alike set beside it.
 
-    Raises UsageError for an unknown selection, a useless shard size, or samples that have
-    different members, WorkError when the dataset does not hold what the selection names.
+    Raises UsageError for an unknown selection, a useless shard size, unlicensed samples, or samples
+    that have different members, WorkError when the dataset does not hold what the selection names.
+    Then an earlier shard set stays as it was.
     """
     options = options or BuildOptions()
     if options.shard_bytes < MIN_SHARD_BYTES:
         raise UsageError(f"shard size {options.shard_bytes}: use at least {MIN_SHARD_BYTES} bytes")
     selection = load_selection(layout, name)
-    directory = layout.shards(name)
-    with open_rows(layout, selection) as rows:
-        kind = rows.kind()
-        for folder in (directory, directory / "data", directory / "metadata"):
-            folder.mkdir(parents=True, exist_ok=True)
-            remove_temporaries(folder)
-        results = _write_shards(layout, directory, rows, options, workers)
-        manifest = _finish(directory, rows, selection, options, kind, results)
-    tars = manifest.tars()
-    return BuildSummary(
-        name=name,
-        path=str(directory),
-        samples=manifest.samples,
-        splits=manifest.splits,
-        shards=len(tars),
-        written=sum(result.written for result in results),
-        bytes=sum(entry.bytes for entry in tars),
-        opted_out=len(manifest.opted_out),
+    main = layout.shards(name)
+    with open_rows(layout, selection, main.parent) as rows:
+        _check_licensed(rows, selection, options)
+        families: dict[Path, bool | None] = {main: None}
+        if rows.mixes_licences() and not options.mix_licences:
+            families = {main: False, layout.shards(f"{name}{SHARE_ALIKE_SUFFIX}"): True}
+        plans = [_about(rows, selection, options, *family) for family in families.items()]
+        built = []
+        for (directory, share_alike), about in zip(families.items(), plans, strict=True):
+            rows.take(share_alike)
+            done = write_set(directory, rows, layout.root, about, selection, workers=workers)
+            built.append(done)
+    apart = main.with_name(f"{name}{SHARE_ALIKE_SUFFIX}")
+    if apart not in families and _owner(apart) == name:
+        remove_set(apart)
+    return _summary(list(families), *zip(*built, strict=True))
+
+
+def _check_licensed(rows: SelectedRows, selection: Selection, options: BuildOptions) -> None:
+    if options.allow_unlicensed or selection.entry.options.get("allow_unlicensed"):
+        return
+    [(count, first)] = rows.query(
+        f"SELECT count(*), min(key) FROM rows WHERE NOT ({LICENSED_SQL})"  # noqa: S608
     )
+    if count:
+        raise UsageError(
+            f"{selection.path}: {count} of its samples state no licence or no attribution (first:"
+            f" {first}); select again, which leaves them out, or build with --allow-unlicensed"
+        )
 
 
-def _write_shards(
-    layout: DatasetLayout,
-    directory: Path,
-    rows: SelectedRows,
-    options: BuildOptions,
-    workers: int,
-) -> list[ShardResult]:
-    plans = list(plan_shards(rows.placed(options.shard_bytes), options.shard_bytes))
-    tasks = (
-        ShardTask(layout.root, directory, plan, table)
-        for plan, table in zip(plans, _tables(rows.batches(), plans), strict=True)
-    )
-    results = []
-    with progress("shards", len(plans)) as advance:
-        # More workers than shards would only wait.
-        for result in fan_out(write_shard, tasks, workers=min(workers, len(plans))):
-            results.append(result)
-            advance()
-    return sorted(results, key=lambda result: result.tar.path)
-
-
-def _tables(batches: Iterator[pa.RecordBatch], plans: list[ShardPlan]) -> Iterator[pa.Table]:
-    """Cuts the stream of rows as planned; holds the rows of one shard and of one batch."""
-    for plan in plans:
-        taken, need = [], plan.samples
-        while need:
-            batch = next(batches)
-            taken.append(batch.slice(0, need))
-            if batch.num_rows > need:
-                batches = chain([batch.slice(need)], batches)
-            need -= taken[-1].num_rows
-        yield pa.Table.from_batches(taken, SHARD_SCHEMA)
-
-
-def _finish(
-    directory: Path,
+def _about(
     rows: SelectedRows,
     selection: Selection,
     options: BuildOptions,
-    kind: Kind,
-    results: list[ShardResult],
+    directory: Path,
+    share_alike: bool | None,
 ) -> Manifest:
-    """Writes what describes the shards, removes what belongs to no longer planned ones."""
-    shards = [entry for result in results for entry in (result.tar, result.metadata)]
-    label_table = selection.labels.model_dump()
+    """The manifest of a shard set, but for its files. Raises UsageError for what cannot be one."""
+    if _owner(directory) not in (None, selection.entry.name):
+        raise UsageError(
+            f"{directory}: was built from the selection {_owner(directory)!r}; make this selection"
+            " under another name"
+        )
+    rows.take(share_alike)
     splits = rows.splits()
-    tars = [result.tar for result in results]
-    card = dataset_card(rows, selection, splits, tars, kind)
-    manifest_path = directory / MANIFEST_NAME
-    manifest = Manifest(
+    return Manifest(
+        name=directory.name,
         code_version=code_version(),
-        options={"shard_bytes": options.shard_bytes},
+        options=options.to_json(),
         selection=selection.entry,
         samples=sum(splits.values()),
         splits=splits,
         opted_out=rows.opted_out(),
         columns=[Column(name=field.name, type=str(field.type)) for field in SHARD_SCHEMA],
-        members=list(kind.members),
+        members=list(rows.kind().members),
         sample_fields=[Column(name=n, type=kind.__name__) for n, kind in SAMPLE_FIELDS.items()],
         files=[],
     )
-    manifest_path.unlink(missing_ok=True)
-    _remove_others(directory, shards)
-    write_json(directory / LABELS_NAME, label_table)
-    write_text(directory / CARD_NAME, card)
-    described = [file_entry(directory, name) for name in (CARD_NAME, LABELS_NAME)]
-    files = sorted([*shards, *described], key=lambda entry: entry.path)
-    manifest = manifest.model_copy(update={"files": files})
-    write_manifest(directory, manifest)
-    return manifest
 
 
-def _remove_others(directory: Path, shards: list[FileEntry]) -> None:
-    """Removes shards of an earlier selection; files of any other kind are left alone."""
-    planned = {entry.path for entry in shards}
-    for pattern in ("data/*.tar", "metadata/*.parquet"):
-        for path in directory.glob(pattern):
-            if path.relative_to(directory).as_posix() not in planned:
-                path.unlink()
+def _owner(directory: Path) -> str | None:
+    """The selection that a finished shard set was built from."""
+    try:
+        return load_manifest(directory).selection.name
+    except WorkError:
+        return None
+
+
+def _summary(
+    directories: list[Path], manifests: Sequence[Manifest], written: Sequence[int]
+) -> BuildSummary:
+    main, *others = directories
+    splits: Counter[str] = Counter()
+    for manifest in manifests:
+        splits.update(manifest.splits)
+    tars = [entry for manifest in manifests for entry in manifest.tars()]
+    return BuildSummary(
+        name=main.name,
+        path=str(main),
+        share_alike_path=str(others[0]) if others else None,
+        samples=splits.total(),
+        share_alike_samples=sum(manifest.samples for manifest in manifests[1:]),
+        splits=dict(sorted(splits.items())),
+        shards=len(tars),
+        written=sum(written),
+        bytes=sum(entry.bytes for entry in tars),
+        opted_out=len(manifests[0].opted_out),
+    )

@@ -30,6 +30,14 @@ def build(
     dataset: Path = typer.Argument(help="The dataset directory."),
     selection: str = typer.Option(..., help="Name of the selection; the shards get it too."),
     shard_size: str = typer.Option("512MB", help="Limit of one shard."),
+    mix_licences: bool = typer.Option(
+        False,
+        "--mix-licences",
+        help="Leave share-alike samples among the others, not in NAME-share-alike.",
+    ),
+    allow_unlicensed: bool = typer.Option(
+        False, "--allow-unlicensed", help="Also samples without licence or attribution."
+    ),
     workers: int | None = typer.Option(None, min=1, help="Shards written at a time; all cores."),
     as_json: bool = typer.Option(False, "--json", help="Print the summary as JSON."),
 ) -> None:
@@ -41,7 +49,7 @@ def build(
     summary = build_shards(
         DatasetLayout.existing(dataset),
         selection,
-        BuildOptions(shard_bytes=parse_size(shard_size)),
+        BuildOptions(parse_size(shard_size), mix_licences, allow_unlicensed),
         workers=workers or default_workers(),
     )
     print_summary("Shards", asdict(summary), as_json=as_json)

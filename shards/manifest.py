@@ -19,7 +19,10 @@ MANIFEST_NAME = "manifest.json"
 FORMAT = "lostfound-shards"
 FORMAT_VERSION = 1
 # The whole list of what may stand in a shard directory; also keeps paths inside it.
-FILE_PATTERN = r"^(data/\w+-\d{6}\.tar|metadata/\w+-\d{6}\.parquet|labels\.json|README\.md)$"
+FILE_PATTERN = (
+    r"^(data/\w+-\d{6}\.tar|metadata/\w+-\d{6}\.parquet|labels\.json|README\.md"
+    r"|attribution\.csv)$"
+)
 
 
 class _Model(BaseModel):
@@ -49,6 +52,8 @@ class SelectionEntry(_Model):
 class Manifest(_Model):
     format: str = FORMAT
     format_version: int = FORMAT_VERSION
+    name: str = ""
+    """Of the shard set: the selection's, or that with `-share-alike`."""
     code_version: str
     options: dict[str, Any]
     selection: SelectionEntry

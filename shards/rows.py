@@ -7,7 +7,6 @@ bounded by DuckDB's own limit, beyond which it spills to a temporary directory.
 
 import json
 import re
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from shards.database import connect
 from shards.errors import UsageError, WorkError
 from shards.keys import order_hash_sql
 from shards.labels import Labels, parse_labels
@@ -25,11 +25,13 @@ from shards.manifest import SelectionEntry
 from shards.members import KEPT_SQL, Kept, Kind, common_kind
 from shards.paths import duckdb_path
 from shards.plan import POSITION_BITS, Placed
+from shards.rights import SHARE_ALIKE_SQL
 from shards.sample import NUMBERS_AND_NAMES_BYTES, text_bytes_sql
 from shards.schema import METADATA_SCHEMA, SHARD_SCHEMA, Status
 from shards.tar import member_size_sql
 
 BATCH_ROWS = 4096
+MEMORY_BYTES = 1 << 30
 NODE_BITS = 20
 """Samples whose positions begin with the same so many bits are planned as one."""
 
@@ -61,11 +63,24 @@ def load_selection(layout: DatasetLayout, name: str) -> Selection:
 
 
 class SelectedRows:
-    """The final rows of one selection. Made by `open_rows`."""
+    """The final rows of one selection. Made by `open_rows`.
+
+    They stand in the table `selected`; the view `rows` has those of one shard set.
+    """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, where: Path) -> None:
         self._connection = connection
         self._where = where
+
+    def take(self, share_alike: bool | None) -> None:
+        """From now on only samples under share-alike licences, only the others, or all (None)."""
+        which = "" if share_alike is None else f"WHERE share_alike = {share_alike}"
+        self._connection.execute(f"CREATE OR REPLACE VIEW rows AS FROM selected {which}")
+
+    def mixes_licences(self) -> bool:
+        """Whether there are samples under share-alike licences and others."""
+        [(kinds,)] = self.query("SELECT count(DISTINCT share_alike) FROM selected")
+        return bool(kinds == 2)
 
     def opted_out(self) -> list[str]:
         """The keys that the selection names but that the deny-list rejects now, sorted."""
@@ -111,7 +126,7 @@ class SelectedRows:
             yield from pa.Table.from_batches([batch]).cast(SHARD_SCHEMA).to_batches()
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
-        """All results of a query over the table `rows`."""
+        """All results of a query over the view `rows`."""
         return self._connection.sql(sql).fetchall()
 
     def _stream(self, sql: str) -> Iterator[pa.RecordBatch]:
@@ -122,23 +137,23 @@ class SelectedRows:
 
 
 @contextmanager
-def open_rows(layout: DatasetLayout, selection: Selection) -> Iterator[SelectedRows]:
-    """Joins a selection with the dataset's parts.
+def open_rows(layout: DatasetLayout, selection: Selection, folder: Path) -> Iterator[SelectedRows]:
+    """Joins a selection with the dataset's parts; what memory cannot hold spills into `folder`.
 
     Raises WorkError, in one line, when the dataset no longer holds what was selected.
     """
-    with (
-        tempfile.TemporaryDirectory(prefix="lostfound-") as spill,
-        duckdb.connect(config={"temp_directory": spill}) as connection,
-    ):
+    with connect(folder, MEMORY_BYTES) as connection:
         try:
             _join(connection, layout, selection)
+        except duckdb.OutOfMemoryException:
+            raise
         except duckdb.Error as error:
             problem = str(error).splitlines()[0]
             raise WorkError(
                 f"{layout.root}: the enriched rows cannot be read ({problem}); run `enrich` again"
             ) from None
         rows = SelectedRows(connection, selection.path)
+        rows.take(None)
         _check(rows, selection)
         yield rows
 
@@ -149,8 +164,6 @@ def _join(
     parts = [duckdb_path(part) for part in layout.parts()]
     if not parts:
         raise WorkError(f"{layout.enriched}: no enriched rows; run `lostfound enrich` first")
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SET enable_progress_bar = false")
     rejected = ""
     parameters: dict[str, Any] = {"parts": parts, "selection": duckdb_path(selection.path)}
     catalogue = [path for path in (layout.tombstones, layout.duplicates) if path.is_file()]
@@ -163,7 +176,7 @@ def _join(
     metadata = ", ".join(f"e.{name}" for name in METADATA_SCHEMA.names if name != "key")
     connection.execute(
         f"""
-        CREATE TABLE rows AS
+        CREATE TABLE selected AS
         WITH kept AS (
             SELECT e.* FROM read_parquet($parts) e {rejected} WHERE e.status = '{Status.KEPT}'
         )
@@ -171,6 +184,7 @@ def _join(
             e.key IS NOT NULL AS found,
             s.country_code IS DISTINCT FROM e.country_code
                 OR s.region_id IS DISTINCT FROM e.region_id AS changed,
+            {SHARE_ALIKE_SQL} AS share_alike,
             {order_hash_sql(selection.entry.seed, "s.key")} AS position
         FROM read_parquet($selection) s LEFT JOIN kept e ON s.key = e.key
         """,  # noqa: S608 - nothing but constants and a checked integer is put in
@@ -184,11 +198,13 @@ def _leave_out(connection: duckdb.DuckDBPyConnection, layout: DatasetLayout) -> 
     connection.execute("CREATE TABLE opted_out (key VARCHAR)")
     if layout.tombstones.is_file():
         connection.execute(
-            "INSERT INTO opted_out SELECT DISTINCT key FROM rows"
+            "INSERT INTO opted_out SELECT DISTINCT key FROM selected"
             " SEMI JOIN read_parquet($tombstones) USING (key) WHERE NOT found",
             {"tombstones": duckdb_path(layout.tombstones)},
         )
-        connection.execute("DELETE FROM rows USING opted_out WHERE rows.key = opted_out.key")
+        connection.execute(
+            "DELETE FROM selected USING opted_out WHERE selected.key = opted_out.key"
+        )
 
 
 _DEFECTS = {

@@ -7,6 +7,7 @@ memory holds the rows and one image. The same knowledge tells whether a finished
 
 import hashlib
 import os
+import shutil
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ import pyarrow.parquet as pq
 
 from shards.atomic import atomic_path
 from shards.errors import WorkError
-from shards.manifest import MANIFEST_NAME, FileEntry, file_entry, metadata_path
+from shards.manifest import FileEntry, file_entry, metadata_path
 from shards.members import JPEG, JSON, ORIGINAL, Kept, kept, kind_of
 from shards.paths import inside
 from shards.plan import ShardPlan
@@ -35,12 +36,15 @@ _WANTED = list(dict.fromkeys([*SAMPLE_FIELDS, *_PLACES]))
 
 @dataclass(frozen=True, slots=True)
 class ShardTask:
-    dataset: Path
+    source: Path
+    """The folder in which the rows' `tar` stands: a dataset, or a shard directory."""
     directory: Path
     """The shard directory."""
+    staging: Path
+    """Where its files are made."""
     plan: ShardPlan
     rows: pa.Table
-    """In order, with SHARD_SCHEMA; `tar` points into the dataset."""
+    """In order, with SHARD_SCHEMA; `tar` points into the source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,25 +89,42 @@ class _Sample:
 
 
 def write_shard(task: ShardTask) -> ShardResult:
-    """Writes the shard, unless it is there and right.
+    """Writes the shard into the staging directory, unless it is there or in its place, and right.
 
-    Raises WorkError naming the enriched tar when it does not hold the images that rows promise.
+    Raises WorkError naming the tar when it does not hold the images that rows promise.
     """
     relative = f"data/{task.plan.name}.tar"
-    tar, metadata = task.directory / relative, task.directory / metadata_path(relative)
     samples, size = _arrange(task.rows)
     table = _shard_rows(task.rows, samples, relative)
-    entry = file_entry(task.directory, relative, len(samples)) if tar.is_file() else None
-    written = entry is None or not _describes(metadata, table, entry)
-    if entry is None or written:
-        # Whoever finds a manifest may rely on every file that it lists.
-        (task.directory / MANIFEST_NAME).unlink(missing_ok=True)
-        _write_tar(tar, task.dataset, samples, size)
-        entry = file_entry(task.directory, relative, len(samples))
-        _write_metadata(metadata, table, entry)
-    return ShardResult(
-        entry, file_entry(task.directory, metadata_path(relative), len(samples)), written
-    )
+    metadata = metadata_path(relative)
+    for folder in (task.staging, task.directory):
+        entry = _finished(folder, relative, table)
+        if entry is not None:
+            if folder == task.directory:
+                _link(folder / relative, task.staging / relative)
+                _link(folder / metadata, task.staging / metadata)
+            return ShardResult(entry, file_entry(folder, metadata, len(samples)), False)
+    _write_tar(task.staging / relative, task.source, samples, size)
+    entry = file_entry(task.staging, relative, len(samples))
+    _write_metadata(task.staging / metadata, table, entry)
+    return ShardResult(entry, file_entry(task.staging, metadata, len(samples)), True)
+
+
+def _finished(directory: Path, relative: str, table: pa.Table) -> FileEntry | None:
+    """The entry of a shard that stands in `directory` and is right."""
+    if not (directory / relative).is_file():
+        return None
+    entry = file_entry(directory, relative, table.num_rows)
+    return entry if _describes(directory / metadata_path(relative), table, entry) else None
+
+
+def _link(file: Path, place: Path) -> None:
+    """Makes `place` the same file, or a copy where the file system has no links."""
+    place.unlink(missing_ok=True)
+    try:
+        os.link(file, place)
+    except OSError:
+        shutil.copyfile(file, place)
 
 
 def _arrange(rows: pa.Table) -> tuple[list[_Sample], int]:
@@ -172,7 +193,7 @@ def _contents(
     """The image of each sample, and its original."""
     path = inside(dataset, tar)
     if path is None:
-        raise WorkError(f"{dataset}: a row points to {tar!r}, outside the dataset")
+        raise WorkError(f"{dataset}: a row points to {tar!r}, outside of it")
     try:
         with open(path, "rb") as file:
             for sample in samples:

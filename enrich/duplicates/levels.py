@@ -18,11 +18,11 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from enrich.database import connect
 from enrich.duplicates.options import DuplicateOptions, store_options, stored_options
 from enrich.duplicates.resolve import FOUND_SCHEMA, Work, find_copies
 from enrich.duplicates.spacing import too_close
 from shards.atomic import atomic_path
+from shards.database import connect
 from shards.layout import DatasetLayout
 from shards.paths import duckdb_path
 from shards.schema import CLUSTERS_SCHEMA, DUPLICATES_SCHEMA, IDENTITY, Reason, Status

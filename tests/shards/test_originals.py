@@ -27,6 +27,7 @@ from tests.enrich.samples import capture, encoded, picture, write_segment
 from tests.shards.datasets import edit_json, snapshot, write_selection
 
 SOME = BuildOptions(shard_bytes=200_000)
+RIGHTS = {"license": "CC0-1.0", "attribution": "somebody"}
 CAPTURED = {
     f"test-{n}": encoded(picture(n, 400 + n, 250), "png" if n in (3, 7) else "jpg")
     for n in range(12)
@@ -37,7 +38,11 @@ def dataset(root: Path, keep: KeepOriginal, keys: list[str] | None = None) -> Da
     layout = DatasetLayout(root)
     names = keys or list(CAPTURED)
     captures = [
-        (capture(key), CAPTURED[key], "png" if CAPTURED[key].startswith(b"\x89") else "jpg")
+        (
+            capture(key, **RIGHTS),
+            CAPTURED[key],
+            "png" if CAPTURED[key].startswith(b"\x89") else "jpg",
+        )
         for key in names
     ]
     add_part(layout, "w-000000", captures, keep)
@@ -195,7 +200,10 @@ def test_several_formats_are_refused(tmp_path: Path) -> None:
 
 def test_rows_with_and_without_originals_are_refused(tmp_path: Path) -> None:
     layout = dataset(tmp_path, KeepOriginal.BESIDE)
-    more = [(capture(f"more-{n}"), encoded(picture(50 + n, 400, 250)), "jpg") for n in range(3)]
+    more = [
+        (capture(f"more-{n}", **RIGHTS), encoded(picture(50 + n, 400, 250)), "jpg")
+        for n in range(3)
+    ]
     add_part(layout, "w-000001", more, KeepOriginal.NONE)
     select(layout)
     with pytest.raises(UsageError, match=r"12 jpg/json/original, 3 jpg/json\)"):

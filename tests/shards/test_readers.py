@@ -23,7 +23,7 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     gaps = {"lat": None, "lon": None, "region_id": None, "captured_at": None, "license": None}
     rows = [metadata_row(n, **(gaps if n % 2 == 0 else {})) for n in range(40)]
     layout = make_dataset(tmp_path_factory.mktemp("readers"), rows)
-    build_shards(layout, "main", BuildOptions(shard_bytes=60_000))
+    build_shards(layout, "main", BuildOptions(60_000, mix_licences=True, allow_unlicensed=True))
     return layout.shards("main")
 
 

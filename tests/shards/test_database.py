@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from enrich.database import connect
+from shards.database import connect
 from shards.errors import WorkError
 
 MEMORY = 64 << 20
