@@ -9,9 +9,7 @@ from queries.options import Options
 from queries.query import sql_error
 from shards.errors import WorkError
 from shards.keys import order_hash_sql
-
-LICENSED = "coalesce(trim(license), '') <> '' AND coalesce(trim(attribution), '') <> ''"
-"""The SQL condition of a row that says under which licence it stands and whom to name."""
+from shards.rights import LICENSED_SQL
 
 
 def gather(connection: duckdb.DuckDBPyConnection, options: Options) -> int:
@@ -49,7 +47,7 @@ def gather(connection: duckdb.DuckDBPyConnection, options: Options) -> int:
 
 def statement(options: Options) -> str:
     """The SQL that gives the candidates' keys in their order, to be stored and run again."""
-    conditions = [] if options.allow_unlicensed else [LICENSED]
+    conditions = [] if options.allow_unlicensed else [LICENSED_SQL]
     if options.where.strip():
         conditions.append(f"(\n{options.where.strip()}\n)")
     where = f"WHERE {' AND '.join(conditions)}\n" if conditions else ""
@@ -58,7 +56,7 @@ def statement(options: Options) -> str:
 
 def _take_licensed(connection: duckdb.DuckDBPyConnection, options: Options) -> int:
     """Makes the view `eligible`; returns how many rows of `matching` it lacks."""
-    condition = "true" if options.allow_unlicensed else LICENSED
+    condition = "true" if options.allow_unlicensed else LICENSED_SQL
     connection.execute(f"CREATE TEMP VIEW eligible AS SELECT * FROM matching WHERE {condition}")  # noqa: S608
     return _count(connection, "matching") - _count(connection, "eligible")
 
