@@ -14,7 +14,6 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from crawler.ledger import SUFFIX, Ledger
-from crawler.remote import Remote, is_address, open_remote
 from crawler.sent import SUFFIX as ROWS_SUFFIX
 from crawler.sent import SentSegment, parse
 from crawler.upload import tar_of, upload_dataset, upload_sealed, writer_of
@@ -24,6 +23,7 @@ from shards.denyfile import add_rules, load_denylist
 from shards.errors import LostFoundError, WorkError
 from shards.keys import is_key
 from shards.layout import DatasetLayout
+from shards.remote import Remote, is_address, open_remote
 from shards.tar import END_OF_ARCHIVE
 
 STATE_VARIABLE = "LOSTFOUND_STATE"

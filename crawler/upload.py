@@ -14,12 +14,12 @@ from pathlib import Path
 
 from crawler.ledger import SUFFIX as LEDGER_SUFFIX
 from crawler.ledger import Ledger, Row, SegmentRow, ledger_paths
-from crawler.remote import Remote
 from crawler.sent import SUFFIX, damaged, describe
 from crawler.statslog import FILE_NAME as STATS_FILE
 from shards.atomic import write_text
 from shards.errors import WorkError
 from shards.layout import DatasetLayout
+from shards.remote import Remote
 from shards.segment import segment_name
 from shards.tar import END_OF_ARCHIVE
 

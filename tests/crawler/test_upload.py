@@ -11,20 +11,20 @@ from typing import NoReturn
 
 import pytest
 
-from crawler import remote as remotes
 from crawler.ledger import Ledger
-from crawler.remote import open_remote
 from crawler.sent import parse
 from crawler.sources.captured import captures_of
 from crawler.spool import Spool
 from crawler.state import known_dataset, local_state, opened_dataset, take_up
 from crawler.status import crawl_status
 from crawler.upload import upload_dataset, upload_sealed
+from shards import remote as remotes
 from shards.capture import Capture
 from shards.denyfile import add_rules, load_denylist
 from shards.denylist import Kind, Rule
 from shards.errors import LostFoundError, UsageError, WorkError
 from shards.layout import DatasetLayout
+from shards.remote import open_remote
 from shards.segment import read_segment
 from tests.crawler.s3 import CREDENTIALS, HOST, Proxy, make_bucket, moto_server, proxy_before
 from tests.crawler.test_spool import capture, image
@@ -94,6 +94,15 @@ def expected(count: int) -> dict[str, bytes]:
 
 def local_tars(layout: DatasetLayout) -> list[str]:
     return sorted(path.name for path in layout.raw.glob("*/*.tar"))
+
+
+def test_ranges_of_a_file(url: str) -> None:
+    remote = open_remote(url)
+    remote.write(bytes(range(100)), "a/file")
+    assert remote.read_range("a/file", 10, 3) == bytes([10, 11, 12])
+    assert remote.read_range("a/file", 98, 10) == bytes([98, 99])
+    with pytest.raises(WorkError, match="a/none"):
+        remote.read_range("a/none", 0, 1)
 
 
 def test_a_dataset_arrives_and_its_ledgers_stay(url: str, tmp_path: Path) -> None:

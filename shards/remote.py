@@ -8,6 +8,7 @@ import hashlib
 import os
 import re
 import secrets
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -25,6 +26,7 @@ SERVICE_ATTEMPTS = 4
 """Of one request, inside the storage's own client."""
 ATTEMPTS = 4
 PAUSE_SECONDS = 1.0
+MAX_OPENED = 64
 CONNECT_SECONDS = 10.0
 REQUEST_SECONDS = 60.0
 _REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
@@ -56,6 +58,9 @@ class Remote:
         self._sleep = sleep
         self._patient = True
         self._atomic = urlsplit(url).scheme in _OBJECT_STORES
+        self._opened: dict[str, Any] = {}
+        """Files that ranges are read from: opening one asks for its size."""
+        self._lock = threading.Lock()
 
     def sizes(self, folder: str) -> dict[str, int]:
         """Bytes by name of every file below `folder`, which need not exist."""
@@ -99,6 +104,10 @@ class Remote:
 
     def read(self, name: str) -> bytes:
         return self._try(name, lambda: self._read(name))
+
+    def read_range(self, name: str, offset: int, length: int) -> bytes:
+        """The bytes from `offset` on; fewer than `length` where the file ends."""
+        return self._try(name, lambda: self._read_range(name, offset, length))
 
     def fetch(self, name: str, local: Path) -> None:
         """Downloads a file; it appears under `local` whole."""
@@ -172,6 +181,15 @@ class Remote:
     def _read(self, name: str) -> bytes:
         with self._files.open_input_stream(self._full(name)) as stream:
             return bytes(stream.read())
+
+    def _read_range(self, name: str, offset: int, length: int) -> bytes:
+        path = self._full(name)
+        with self._lock:
+            file = self._opened.pop(path, None) or self._files.open_input_file(path)
+            self._opened[path] = file  # the last one is the one that was used last
+            if len(self._opened) > MAX_OPENED:
+                self._opened.pop(next(iter(self._opened)))
+        return bytes(file.read_at(length, offset))
 
     def _try(self, name: str, ask: Callable[[], _Answer]) -> _Answer:
         """Asks again after a pause while the storage is slow, busy or away."""
