@@ -2,25 +2,27 @@
 
 `captures`    every row of `enriched/`, with the final status, reason and `duplicate_of`
 `samples`     the kept ones
+`duplicates`  rows that were rejected as duplicates, with the key of the one that stays
 `clusters`    rows that are duplicates of one another, with the one that stays
 `selections`  the rows of every selection, with the column `selection`
 `shards`      the metadata rows of every built shard set, with the column `shard_set`
 
-Each view is there from the start, empty and with the right columns until its files exist.
+Each view is there from the start, empty and with the right columns until its files exist. Beside
+them stand the macros of `queries.macros`.
 """
 
 import secrets
 import tempfile
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Iterable
 
 import duckdb
 import pyarrow as pa
 
+from queries.files import Files
+from queries.macros import add_macros
+from queries.sources import LocalSource, Source, quoted
 from shards.errors import WorkError
-from shards.keys import is_key
 from shards.layout import DatasetLayout
-from shards.paths import duckdb_path
 from shards.schema import (
     CLUSTERS_SCHEMA,
     DUPLICATES_SCHEMA,
@@ -39,7 +41,7 @@ SELECTION_SCHEMA = pa.schema(
         ("region_index", pa.int32()),
     ]
 )
-VIEWS = ("captures", "samples", "clusters", "selections", "shards")
+VIEWS = ("captures", "samples", "duplicates", "clusters", "selections", "shards")
 
 _SQL_TYPES = {
     pa.string(): "VARCHAR",
@@ -51,13 +53,15 @@ _SQL_TYPES = {
 }
 
 
-def connect(layout: DatasetLayout, *, locked: bool = True) -> duckdb.DuckDBPyConnection:
+def connect(dataset: DatasetLayout | Source, *, locked: bool = True) -> duckdb.DuckDBPyConnection:
     """An in-memory database with the views of `VIEWS` over the dataset's files.
 
     When `locked`, SQL can open the files behind the views and nothing else: no other file, no
     network, no extension, no Python variable, and no setting can be changed. Times are UTC.
-    Raises WorkError for a file that is not readable Parquet with the columns of its schema.
+    Raises WorkError for a file that is not readable Parquet with the columns of its schema, and
+    for one that a symbolic link brings in from outside the dataset.
     """
+    source = LocalSource(dataset) if isinstance(dataset, DatasetLayout) else dataset
     connection = duckdb.connect(
         ":memory:",
         config={
@@ -70,24 +74,22 @@ def connect(layout: DatasetLayout, *, locked: bool = True) -> duckdb.DuckDBPyCon
     )
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET enable_progress_bar = false")
-    views = _View.of(layout)
-    for view in views:
+    files = Files.of(source.names(), source.own_name)
+    if locked:
+        source.check(files)
+    for name, statement in _Views(connection, source, files).statements().items():
         try:
-            connection.execute(view.statement)
+            connection.execute(f"CREATE VIEW {name} AS {statement}")
         except duckdb.Error as error:
             raise WorkError(
-                f"{layout.root}: the files of {view.name} do not fit together"
+                f"{source}: the files of {name} do not fit together"
                 f" ({first_lines(error)}); remove the file and make it again"
             ) from None
     connection.execute("CREATE VIEW samples AS SELECT * FROM captures WHERE status = 'kept'")
+    add_macros(connection)
     if locked:
-        _lock(connection, [file for view in views for file in view.files])
+        _lock(connection, source.opened(files))
     return connection
-
-
-def quoted(text: str) -> str:
-    """A string as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def first_lines(error: Exception) -> str:
@@ -95,100 +97,75 @@ def first_lines(error: Exception) -> str:
     return " ".join(str(error).partition("\n\nLINE ")[0].split())
 
 
-def _lock(connection: duckdb.DuckDBPyConnection, files: Iterable[Path]) -> None:
-    # DuckDB asks for a pattern as it is written, then for the file that it finds.
-    names = sorted({name for file in files for name in (duckdb_path(file), str(file.resolve()))})
-    paths = ", ".join(map(quoted, names))
-    connection.execute(f"SET allowed_paths = [{paths}]")
+def _lock(connection: duckdb.DuckDBPyConnection, paths: Iterable[str]) -> None:
+    listed = ", ".join(map(quoted, sorted(paths)))
+    connection.execute(f"SET allowed_paths = [{listed}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
 
 
-class _View:
-    """One view: its name, the statement that makes it, the files that it reads."""
+class _Views:
+    """The statements behind the views of one dataset."""
 
-    def __init__(self, name: str, body: str, files: list[Path]) -> None:
-        self.name = name
-        self.statement = f"CREATE VIEW {name} AS {body}"
-        self.files = files
+    def __init__(self, connection: duckdb.DuckDBPyConnection, source: Source, files: Files) -> None:
+        self._connection = connection
+        self._source = source
+        self._files = files
 
-    @classmethod
-    def of(cls, layout: DatasetLayout) -> "list[_View]":
-        return [_captures(layout), _clusters(layout), _selections(layout), _shards(layout)]
+    def statements(self) -> dict[str, str]:
+        return {
+            "captures": self._captures(),
+            "duplicates": self._catalog("duplicates", DUPLICATES_SCHEMA),
+            "clusters": self._catalog("clusters", CLUSTERS_SCHEMA),
+            "selections": self._labelled("selection", SELECTION_SCHEMA, self._files.selections),
+            "shards": self._labelled("shard_set", SHARD_SCHEMA, self._files.shards),
+        }
 
+    def _captures(self) -> str:
+        columns = ", ".join(
+            {
+                "status": "if(coalesce(t.reason, d.reason) IS NULL, p.status, 'rejected')"
+                " AS status",
+                # What one capture alone decided stands; the catalogue adds what the others decide.
+                "reason": "coalesce(p.reason, t.reason, d.reason) AS reason",
+                "detail": "coalesce(p.detail, t.detail, d.detail) AS detail",
+            }.get(name, f"p.{name}")
+            for name in METADATA_SCHEMA.names
+        )
+        # Grouped, so that a row listed twice in the catalogue is still one capture.
+        return f"""
+            SELECT {columns}, d.duplicate_of
+            FROM ({self._read(METADATA_SCHEMA, self._files.parts)}) AS p
+            LEFT JOIN (
+                SELECT raw_segment, raw_offset, view, min(reason) AS reason,
+                       min(detail) AS detail, min(duplicate_of) AS duplicate_of
+                FROM ({self._catalog("duplicates", DUPLICATES_SCHEMA)})
+                GROUP BY raw_segment, raw_offset, view
+            ) AS d USING (raw_segment, raw_offset, view)
+            LEFT JOIN (
+                SELECT raw_segment, raw_offset, view, min(reason) AS reason, min(detail) AS detail
+                FROM ({self._catalog("tombstones", TOMBSTONES_SCHEMA)})
+                GROUP BY raw_segment, raw_offset, view
+            ) AS t USING (raw_segment, raw_offset, view)"""  # noqa: S608 - names and quoted paths
 
-def _captures(layout: DatasetLayout) -> _View:
-    parts = layout.parts()
-    duplicates = [path for path in [layout.duplicates] if path.is_file()]
-    tombstones = [path for path in [layout.tombstones] if path.is_file()]
-    columns = ", ".join(
-        {
-            "status": "if(coalesce(t.reason, d.reason) IS NULL, p.status, 'rejected') AS status",
-            # What one capture alone decided stands; the catalogue adds what the others decide.
-            "reason": "coalesce(p.reason, t.reason, d.reason) AS reason",
-            "detail": "coalesce(p.detail, t.detail, d.detail) AS detail",
-        }.get(name, f"p.{name}")
-        for name in METADATA_SCHEMA.names
-    )
-    # Grouped, so that a row listed twice in the catalogue is still one capture.
-    body = f"""
-        SELECT {columns}, d.duplicate_of
-        FROM ({_read(METADATA_SCHEMA, parts)}) AS p
-        LEFT JOIN (
-            SELECT raw_segment, raw_offset, view, min(reason) AS reason,
-                   min(detail) AS detail, min(duplicate_of) AS duplicate_of
-            FROM ({_read(DUPLICATES_SCHEMA, duplicates)})
-            GROUP BY raw_segment, raw_offset, view
-        ) AS d USING (raw_segment, raw_offset, view)
-        LEFT JOIN (
-            SELECT raw_segment, raw_offset, view, min(reason) AS reason, min(detail) AS detail
-            FROM ({_read(TOMBSTONES_SCHEMA, tombstones)})
-            GROUP BY raw_segment, raw_offset, view
-        ) AS t USING (raw_segment, raw_offset, view)"""  # noqa: S608 - names and quoted paths only
-    return _View("captures", body, parts + duplicates + tombstones)
+    def _catalog(self, stem: str, schema: pa.Schema) -> str:
+        name = self._files.catalog.get(stem)
+        return self._read(schema, [] if name is None else [name])
 
+    def _labelled(self, label: str, schema: pa.Schema, files: dict[str, list[str]]) -> str:
+        """The union of several groups of files, with the group's name in the column `label`."""
+        groups = [
+            f"SELECT {quoted(group)} AS {label}, * FROM ({self._read(schema, names)})"  # noqa: S608
+            for group, names in files.items()
+        ] or [f"SELECT NULL::VARCHAR AS {label}, * FROM ({self._read(schema, [])})"]  # noqa: S608
+        return " UNION ALL ".join(groups)
 
-def _clusters(layout: DatasetLayout) -> _View:
-    files = [path for path in [layout.clusters] if path.is_file()]
-    return _View("clusters", _read(CLUSTERS_SCHEMA, files), files)
-
-
-def _selections(layout: DatasetLayout) -> _View:
-    """A selection counts once its `selection.json`, written last, is there."""
-    files = {
-        folder.name: [folder / "selection.parquet"]
-        for folder in _folders(layout.root / "selections", "selection.json")
-    }
-    return _labelled("selections", "selection", SELECTION_SCHEMA, files)
-
-
-def _shards(layout: DatasetLayout) -> _View:
-    files = {
-        folder.name: sorted(folder.glob("metadata/[!.]*.parquet"))
-        for folder in _folders(layout.root / "shards", "manifest.json")
-    }
-    return _labelled("shards", "shard_set", SHARD_SCHEMA, files)
-
-
-def _folders(parent: Path, last_file: str) -> list[Path]:
-    return sorted(path.parent for path in parent.glob(f"*/{last_file}") if is_key(path.parent.name))
-
-
-def _labelled(name: str, label: str, schema: pa.Schema, files: dict[str, list[Path]]) -> _View:
-    """The union of several groups of files, with the group's name in the column `label`."""
-    groups = [
-        f"SELECT {quoted(group)} AS {label}, * FROM ({_read(schema, paths)})"  # noqa: S608
-        for group, paths in files.items()
-    ] or [f"SELECT NULL::VARCHAR AS {label}, * FROM ({_read(schema, [])})"]  # noqa: S608
-    return _View(name, " UNION ALL ".join(groups), [p for paths in files.values() for p in paths])
-
-
-def _read(schema: pa.Schema, files: Sequence[Path]) -> str:
-    """A SELECT of the schema's columns from Parquet files, or of no rows without files."""
-    types = {field.name: _SQL_TYPES[field.type] for field in schema}
-    if not files:
-        columns = ", ".join(f"NULL::{kind} AS {name}" for name, kind in types.items())
-        return f"SELECT {columns} LIMIT 0"
-    columns = ", ".join(f"{name}::{kind} AS {name}" for name, kind in types.items())
-    paths = ", ".join(quoted(duckdb_path(file)) for file in files)
-    return f"SELECT {columns} FROM read_parquet([{paths}])"  # noqa: S608 - quoted paths only
+    def _read(self, schema: pa.Schema, names: list[str]) -> str:
+        """A SELECT of the schema's columns from Parquet files, or of no rows without files."""
+        types = {field.name: _SQL_TYPES[field.type] for field in schema}
+        if not names:
+            columns = ", ".join(f"NULL::{kind} AS {name}" for name, kind in types.items())
+            return f"SELECT {columns} LIMIT 0"
+        columns = ", ".join(f"{name}::{kind} AS {name}" for name, kind in types.items())
+        table = self._source.table(self._connection, schema, names)
+        return f"SELECT {columns} FROM {table}"  # noqa: S608 - a name or quoted paths

@@ -9,8 +9,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from queries.catalogue import connect, quoted
+from queries.catalogue import connect
 from queries.query import check_reads_only, saved_queries
+from queries.sources import quoted
 from shards.errors import UsageError
 from tests.queries.conftest import HandMade, row
 
@@ -208,7 +209,7 @@ def test_errors_carry_the_hint(dataset: Path, lostfound: Run) -> None:
     assert (code, error.count("\n")) == (2, 1)
     assert "country_code" in error
     _, _, error = lostfound("query", dataset, "SELECT * FROM sampels")
-    assert "captures, samples, clusters, selections, shards" in error
+    assert "captures, samples, duplicates, clusters, selections, shards" in error
     _, _, error = lostfound("query", dataset, "SELEC 1")
     assert "syntax error" in error
 
