@@ -39,6 +39,11 @@ SELECTION_SCHEMA = pa.schema(
         ("region_id", pa.string()),
         ("country_index", pa.int32()),  # -1 for a country that training lacks
         ("region_index", pa.int32()),
+        ("source", pa.string()),
+        ("url", pa.string()),  # the picture's own address where the source has one, else its page
+        ("lat", pa.float64()),
+        ("lon", pa.float64()),
+        ("content", pa.int64()),  # the first 15 hexadecimal digits of `sha256`
     ]
 )
 VIEWS = ("captures", "samples", "duplicates", "clusters", "selections", "shards")
@@ -163,9 +168,13 @@ class _Views:
     def _read(self, schema: pa.Schema, names: list[str]) -> str:
         """A SELECT of the schema's columns from Parquet files, or of no rows without files."""
         types = {field.name: _SQL_TYPES[field.type] for field in schema}
+        nulls = ", ".join(f"NULL::{kind} AS {name}" for name, kind in types.items())
+        none = f"SELECT {nulls} LIMIT 0"
         if not names:
-            columns = ", ".join(f"NULL::{kind} AS {name}" for name, kind in types.items())
-            return f"SELECT {columns} LIMIT 0"
+            return none
         columns = ", ".join(f"{name}::{kind} AS {name}" for name, kind in types.items())
         table = self._source.table(self._connection, schema, names)
+        if schema is SELECTION_SCHEMA:
+            # Selections of earlier versions lack columns.
+            table = f"(({none}) UNION ALL BY NAME SELECT * FROM {table})"  # noqa: S608 - as below
         return f"SELECT {columns} FROM {table}"  # noqa: S608 - a name or quoted paths

@@ -4,34 +4,58 @@
 they were chosen. The same samples and options give the same bytes.
 """
 
-import hashlib
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import duckdb
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from queries.candidates import gather, statement
-from queries.catalogue import SELECTION_SCHEMA, connect
+from queries.catalogue import connect
 from queries.choose import choose
 from queries.divide import divide, split_sql
 from queries.leaks import leak_check
 from queries.options import Options
+from queries.selection_files import (
+    FORMAT,
+    FORMAT_VERSION,
+    batches,
+    split_counts,
+    write_selection,
+)
 from queries.splits import Split
-from shards.atomic import atomic_path, write_json
+from shards.errors import UsageError
 from shards.labels import CountryLabel, Labels, RegionLabel
 from shards.layout import DatasetLayout
 from shards.version import code_version
 
-ROW_GROUP_ROWS = 131_072
+DESCRIBED = (
+    "key",
+    "eligible.country_code AS country_code",
+    "eligible.country_name AS country_name",
+    "region_id",
+    "region_name",
+    "source",
+    "group_id",
+    "lat",
+    "lon",
+    # A source that knows pictures by their addresses says there what to fetch, not its page.
+    "if(source_id LIKE 'http%', source_id, source_url) AS url",
+    "('0x' || substr(sha256, 1, 15))::BIGINT AS content",
+)
+"""The columns of `selected`, of which `selection.parquet` has those of SELECTION_SCHEMA."""
 
 
-def select(layout: DatasetLayout, name: str, options: Options) -> dict[str, Any]:
-    """Writes the selection `name` and returns its summary, the content of `selection.json`.
+def select(
+    layout: DatasetLayout,
+    name: str,
+    options: Options,
+    *,
+    check: Callable[[dict[str, Any]], None] | None = None,
+) -> dict[str, Any]:
+    """Writes the selection `name` and returns its record, the content of `selection.json`.
 
-    Raises UsageError for a bad condition or impossible quotas, WorkError when nothing matches.
+    `check` sees the record before a selection of the same name is replaced, and may raise. Raises
+    UsageError for a bad condition or impossible quotas, WorkError when nothing matches.
     """
     folder = layout.selection(name)
     connection = connect(layout)
@@ -40,36 +64,51 @@ def select(layout: DatasetLayout, name: str, options: Options) -> dict[str, Any]
     mapping = choose(connection, options)
     _describe(connection, options)
     labels = _labels(connection)
-    # Readers trust a selection once its JSON is there, so the old one goes first.
-    (folder / "selection.json").unlink(missing_ok=True)
-    keys_sha256 = _write_rows(connection, labels, folder / "selection.parquet")
-    summary = {
+    record = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
         "name": name,
         "options": options.to_json(),
         "where": options.where,
         "sql": statement(options),
         "seed": options.seed,
-        **_counts(connection),
+        "counts": split_counts(connection),
+        "countries": _countries(connection),
         "mapping": mapping.to_json() if mapping else None,
         "unlicensed": unlicensed,
         **spatial,
         "leak_check": leak_check(connection),
-        "keys_sha256": keys_sha256,
         "labels": labels.model_dump(),
         "code_version": code_version(),
     }
-    write_json(folder / "selection.json", summary)
-    return summary
+
+    def complete(keys_sha256: str) -> dict[str, Any]:
+        whole = record | {"keys_sha256": keys_sha256}
+        if check:
+            check(whole)
+        return whole
+
+    return write_selection(folder, batches(connection, labels), complete)
 
 
 def _describe(connection: duckdb.DuckDBPyConnection, options: Options) -> None:
-    """Makes the table `selected`: the chosen rows with all that is written or checked of them."""
+    """Makes the table `selected`: the chosen rows with all that is written or checked of them.
+
+    Raises UsageError when the condition gave other rows than before.
+    """
     connection.execute(
         f"""CREATE TEMP TABLE selected AS
-        SELECT key, eligible.country_code, eligible.country_name, region_id, region_name, source,
-            group_id, lat, lon, chosen.position, {split_sql(options)} AS split
+        SELECT {", ".join(DESCRIBED)}, chosen.position, {split_sql(options)} AS split
         FROM eligible JOIN chosen USING (key)"""  # noqa: S608 - made above
     )
+    [(chosen, selected)] = connection.execute(
+        "SELECT (SELECT count(*) FROM chosen), (SELECT count(*) FROM selected)"
+    ).fetchall()
+    if chosen != selected:
+        raise UsageError(
+            "--where gives other samples each time it is asked; without random() and the like,"
+            " --limit and --seed take a sample that stays"
+        )
 
 
 def _labels(connection: duckdb.DuckDBPyConnection) -> Labels:
@@ -99,39 +138,11 @@ def _classes(
     ).fetchall()
 
 
-def _write_rows(connection: duckdb.DuckDBPyConnection, labels: Labels, path: Path) -> str:
-    """Writes the rows by (split, position); returns the SHA-256 over their keys, one per line."""
-    countries = pa.array([label.code for label in labels.countries], pa.string())
-    regions = pa.array([label.id for label in labels.regions], pa.string())
-    rows = connection.sql(
-        "SELECT key, split, country_code, region_id FROM selected ORDER BY split, position, key"
-    ).to_arrow_reader(ROW_GROUP_ROWS)
-    digest = hashlib.sha256()
-    with (
-        atomic_path(path) as temporary,
-        pq.ParquetWriter(temporary, SELECTION_SCHEMA, compression="zstd") as writer,
-    ):
-        for batch in rows:
-            indices = [
-                pc.fill_null(pc.index_in(batch[column], classes), -1)
-                for column, classes in (("country_code", countries), ("region_id", regions))
-            ]
-            columns = [*batch.columns, *indices]
-            writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=SELECTION_SCHEMA))
-            digest.update("".join(f"{key}\n" for key in batch["key"].to_pylist()).encode())
-    return digest.hexdigest()
-
-
-def _counts(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, int]]:
-    """How many samples each split and each country has."""
-    splits = dict(
-        connection.execute("SELECT split, count(*) FROM selected GROUP BY split").fetchall()
+def _countries(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """How many samples each country has."""
+    return dict(
+        connection.execute(
+            """SELECT country_code, count(*) FROM selected WHERE country_code IS NOT NULL
+            GROUP BY country_code ORDER BY country_code"""
+        ).fetchall()
     )
-    countries = connection.execute(
-        """SELECT country_code, count(*) FROM selected WHERE country_code IS NOT NULL
-        GROUP BY country_code ORDER BY country_code"""
-    ).fetchall()
-    return {
-        "counts": {str(split): splits.get(str(split), 0) for split in Split},
-        "countries": dict(countries),
-    }
