@@ -59,6 +59,7 @@ def query(
 
 
 def select(
+    context: typer.Context,
     dataset: Path = DATASET,
     name: str = typer.Option("default", help="The name of the selection."),
     where: str = typer.Option("", help="An SQL condition over the columns of `samples`."),
@@ -88,9 +89,25 @@ def select(
     ),
     limit: int | None = typer.Option(None, min=1, help="At most so many samples."),
     seed: int = typer.Option(0, help="Another seed, another sample and another split."),
+    source: Path | None = typer.Option(
+        None, "--from", help="Make this selection.json again: the same rows, or an error."
+    ),
+    fetch_missing: str | None = typer.Option(
+        None, help="With --from: copy segments that lack here from this dataset, a folder or URL."
+    ),
+    missing_list: Path | None = typer.Option(
+        None, help="With --from: write a CSV for `crawl urls` of samples that lack here."
+    ),
     as_json: bool = typer.Option(False, "--json", help="The whole selection.json on stdout."),
 ) -> None:
     """Chooses samples for a dataset and divides them into train, validation and test."""
+    if source is not None:
+        _check_alone(context)
+        own_name = None if _by_default(context, "name") else name
+        _select_from(dataset, source, own_name, fetch_missing, missing_list, as_json)
+        return
+    if fetch_missing is not None or missing_list is not None:
+        raise UsageError("--fetch-missing and --missing-list belong to --from; give it too")
     from queries.counts import read_counts
     from queries.mapping import parse_share
     from queries.options import Options, spatial_options
@@ -113,54 +130,54 @@ def select(
         seed=seed,
     )
     summary = make_selection(DatasetLayout.existing(dataset), name, options)
-    if as_json:
-        print_summary("Selection", summary, as_json=True)
-        return
-    mapping = summary["mapping"] or {}
-    shown = {
-        "samples": sum(summary["counts"].values()),
-        **summary["counts"],
-        "countries": summary["countries"],
-        "dropped": _dropped(summary),
-        "leak_check": _leaks(summary["leak_check"]),
-        **({"missing": mapping["missing"], "left_out": mapping["left_out"]} if mapping else {}),
-        "written": str(dataset / "selections" / name),
-    }
-    print_summary(f"Selection {name}", shown, as_json=False)
-    if without := summary.get("without_position"):
-        print_line(
-            f"note: {without} samples have no position; the hash of their group divides them"
+    _print_selection(dataset, summary, as_json)
+
+
+_WITH_FROM = {"dataset", "name", "source", "fetch_missing", "missing_list", "as_json"}
+
+
+def _by_default(context: typer.Context, name: str) -> bool:
+    found = context.get_parameter_source(name)
+    return found is None or found.name.startswith("DEFAULT")
+
+
+def _check_alone(context: typer.Context) -> None:
+    others = [n for n in context.params if n not in _WITH_FROM and not _by_default(context, n)]
+    if others:
+        raise UsageError(
+            f"--{others[0].replace('_', '-')}: the selection of --from has options of its own;"
+            " leave it out"
         )
-    wanted = summary["options"]["split_percent"]
-    empty = [name for name, count in summary["counts"].items() if wanted[name] and not count]
-    if empty:
-        print_line(f"note: no samples for {' and '.join(empty)}: {_why_none(split, split_by)}")
 
 
-def _why_none(split: SplitMethod, split_by: SplitBy) -> str:
-    if split is SplitMethod.SPATIAL:
-        return "too few blocks; lower --block-km or --buffer-km"
-    if split_by is SplitBy.GROUP:
-        return "too few groups; --split-by key divides groups"
-    return "too few samples"
+def _select_from(
+    dataset: Path,
+    source: Path,
+    name: str | None,
+    fetch_missing: str | None,
+    missing_list: Path | None,
+    as_json: bool,
+) -> None:
+    from queries.reproduce import complete, reproduce
+
+    layout = DatasetLayout.existing(dataset)
+    if fetch_missing is not None or missing_list is not None:
+        complete(layout, source, fetch_missing, missing_list)
+    _print_selection(dataset, reproduce(layout, source, name), as_json)
 
 
-def _dropped(summary: dict[str, Any]) -> dict[str, int]:
-    """How many samples that met the condition were not chosen from, by cause."""
-    causes = {"without_licence_or_attribution": summary["unlicensed"], **summary.get("dropped", {})}
-    return {cause: count for cause, count in causes.items() if count}
+def _print_selection(dataset: Path, record: dict[str, Any], as_json: bool) -> None:
+    from queries.selection_shown import notes, shown
 
-
-def _leaks(leaks: dict[str, Any]) -> dict[str, Any]:
-    """The leak check without the counts by country, which would fill the screen."""
-    shares = leaks["label_shares"]
-    return {
-        "smallest_distance_km": leaks["distance_km"],
-        "groups_across_splits": leaks["groups_across_splits"],
-        "clusters_across_splits": leaks["clusters_across_splits"],
-        "label_shares": f"chi2 {shares['chi2']:.4g},"
-        f" {shares['degrees_of_freedom']} degrees of freedom, p = {shares['p']:.3g}",
-    }
+    if as_json:
+        print_summary("Selection", record, as_json=True)
+        return
+    written = str(dataset / "selections" / record["name"])
+    print_summary(
+        f"Selection {record['name']}", shown(record) | {"written": written}, as_json=False
+    )
+    for note in notes(record):
+        print_line(note)
 
 
 def quotas(

@@ -1,11 +1,12 @@
 """The options of `select`: typed, and as they stand in `selection.json`."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, Self
 
 from queries.choices import SplitBy, SplitMethod
-from queries.splits import DEFAULT_SHARES, Shares, Split
+from queries.splits import DEFAULT_SHARES, Shares, Split, parse_shares
 from shards.errors import UsageError
 
 MIN_BLOCK_KM, MAX_BLOCK_KM = 0.1, 10_000.0
@@ -54,6 +55,38 @@ class Options:
             "limit": self.limit,
             "seed": self.seed,
         }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any], where: str) -> Self:
+        """The inverse of `to_json`. Raises UsageError, naming `where`, for what it never gave."""
+        known = cls().to_json().keys() | {"block_km", "buffer_km"}
+        if unknown := sorted(values.keys() - known):
+            raise UsageError(f"{where}: unknown options {', '.join(unknown)}; update lostfound")
+        given = dict(values)
+        try:
+            if percents := given.pop("split_percent", None):
+                given["shares"] = parse_shares(",".join(str(percents[split]) for split in Split))
+            for name, kind in _KINDS.items():
+                if given.get(name) is not None:
+                    given[name] = kind(given[name])
+            # Selections that were made before rights were asked for hold everything.
+            return cls(**{"allow_unlicensed": True} | given)
+        except (ValueError, TypeError, KeyError, ZeroDivisionError) as error:
+            raise UsageError(f"{where}: its options cannot be read ({error})") from None
+
+
+_KINDS: dict[str, Callable[[Any], Any]] = {
+    "min_share": Fraction,
+    "slack": Fraction,
+    "split": SplitMethod,
+    "split_by": SplitBy,
+    "block_km": float,
+    "buffer_km": float,
+    "where": str,
+    "limit": int,
+    "seed": int,
+}
+"""What makes an option of what JSON says."""
 
 
 def spatial_options(

@@ -16,6 +16,7 @@ from queries.divide import divide, split_sql
 from queries.leaks import leak_check
 from queries.options import Options
 from queries.selection_files import (
+    DESCRIBED,
     FORMAT,
     FORMAT_VERSION,
     batches,
@@ -27,22 +28,6 @@ from shards.errors import UsageError
 from shards.labels import CountryLabel, Labels, RegionLabel
 from shards.layout import DatasetLayout
 from shards.version import code_version
-
-DESCRIBED = (
-    "key",
-    "eligible.country_code AS country_code",
-    "eligible.country_name AS country_name",
-    "region_id",
-    "region_name",
-    "source",
-    "group_id",
-    "lat",
-    "lon",
-    # A source that knows pictures by their addresses says there what to fetch, not its page.
-    "if(source_id LIKE 'http%', source_id, source_url) AS url",
-    "('0x' || substr(sha256, 1, 15))::BIGINT AS content",
-)
-"""The columns of `selected`, of which `selection.parquet` has those of SELECTION_SCHEMA."""
 
 
 def select(
@@ -98,8 +83,8 @@ def _describe(connection: duckdb.DuckDBPyConnection, options: Options) -> None:
     """
     connection.execute(
         f"""CREATE TEMP TABLE selected AS
-        SELECT {", ".join(DESCRIBED)}, chosen.position, {split_sql(options)} AS split
-        FROM eligible JOIN chosen USING (key)"""  # noqa: S608 - made above
+        SELECT {", ".join(DESCRIBED)}, position, {split_sql(options)} AS split
+        FROM eligible JOIN (SELECT key, position FROM chosen) USING (key)"""  # noqa: S608 - made above
     )
     [(chosen, selected)] = connection.execute(
         "SELECT (SELECT count(*) FROM chosen), (SELECT count(*) FROM selected)"

@@ -40,6 +40,22 @@ _NEEDED = {
 }
 """What every record has, with its type."""
 
+DESCRIBED = (
+    "key",
+    "country_code",
+    "country_name",
+    "region_id",
+    "region_name",
+    "source",
+    "group_id",
+    "lat",
+    "lon",
+    # A source that knows pictures by their addresses says there what to fetch, not its page.
+    "if(source_id LIKE 'http%', source_id, source_url) AS url",
+    "('0x' || substr(sha256, 1, 15))::BIGINT AS content",
+)
+"""The columns of `selected`, of which `selection.parquet` has those of SELECTION_SCHEMA."""
+
 
 def batches(connection: duckdb.DuckDBPyConnection, labels: Labels) -> Iterator[pa.RecordBatch]:
     """The rows of the table `selected` by (split, position), with SELECTION_SCHEMA."""
