@@ -48,9 +48,8 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Two at a time: most of a test of browsers or of Ray is waiting.
 test: lint
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest
 
 test-panoramax: setup
 	$(BIN)/pytest --timeout 1800 tests/panoramax/check_real_server.py

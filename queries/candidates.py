@@ -13,11 +13,13 @@ from shards.rights import LICENSED_SQL
 
 
 def gather(connection: duckdb.DuckDBPyConnection, options: Options) -> int:
-    """Makes the view `eligible`, rows of `samples`, and of it the table `candidates`.
+    """Makes the view `eligible`, rows of `samples`, and of it the view `candidates`.
 
-    `candidates` has one row for each: key, country and position, the order in which samples are
-    taken. Returns how many samples are left out because they state no licence or attribution.
-    Raises UsageError for a bad condition, WorkError when nothing is left.
+    `candidates` has one row for each: key, unit (the value of `options.by` as text, if anything
+    depends on it) and position, the order in which samples are taken. What stands in the table
+    `dropped` of keys, empty so far, is no candidate. Returns how many samples are left out because
+    they state no licence or attribution. Raises UsageError for a bad condition or expression,
+    WorkError when nothing is left.
     """
     try:
         matching = connection.table("samples")
@@ -26,22 +28,25 @@ def gather(connection: duckdb.DuckDBPyConnection, options: Options) -> int:
             matching = matching.filter(duckdb.SQLExpression(options.where))
         matching.create_view("matching")
         unlicensed = _take_licensed(connection, options)
-        connection.execute(
-            f"""CREATE TEMP TABLE candidates AS
-            SELECT key, country_code, country_name, {order_hash_sql(options.seed)} AS position
-            FROM eligible"""  # noqa: S608 - a whole number
-        )
     except duckdb.Error as error:
         raise sql_error(error, "--where") from None
-    if not _count(connection, "candidates"):
+    connection.execute("CREATE TEMP TABLE dropped (key VARCHAR)")
+    if not _count(connection, "eligible"):
         raise WorkError(_why_empty(connection, options, unlicensed))
-    twice = connection.execute(
-        "SELECT key FROM candidates GROUP BY key HAVING count(*) > 1 ORDER BY key LIMIT 1"
-    ).fetchall()
-    for (key,) in twice:
-        raise WorkError(
-            f"the key {key} stands in the samples twice; `lostfound enrich` finds duplicates"
-        )
+    try:
+        # Expressions again, for the same reason.
+        connection.sql("FROM eligible ANTI JOIN dropped USING (key)").project(
+            duckdb.ColumnExpression("key"),
+            duckdb.SQLExpression(options.by if options.mapped else "''")
+            .cast("VARCHAR")
+            .alias("unit"),
+            duckdb.SQLExpression(order_hash_sql(options.seed)).alias("position"),
+        ).create_view("candidates")
+        [(units,)] = connection.execute("SELECT count(unit) FROM candidates").fetchall()
+    except duckdb.Error as error:
+        raise sql_error(error, "--by") from None
+    if not units:
+        raise WorkError(f"no sample that matches has a value of --by {options.by}")
     return unlicensed
 
 

@@ -2,6 +2,10 @@
 
 from enum import StrEnum
 
+COUNTRY = "country_code"
+REGION = "region_id"
+"""The columns of `samples` whose values have names and areas."""
+
 
 class Format(StrEnum):
     """How `query` shows its rows."""

@@ -6,13 +6,13 @@ from typing import Any
 
 import typer
 
-from queries.choices import Format, Rule, SplitBy, SplitMethod
+from queries.choices import COUNTRY, Format, Rule, SplitBy, SplitMethod
 from shards.console import print_line, print_summary
 from shards.errors import UsageError
 from shards.layout import DatasetLayout
 
 DATASET = typer.Argument(..., help="The dataset directory.", show_default=False)
-BY_HELP = "Counts are by country, region, or any column or expression over `samples`."
+BY_HELP = "Count by country, region, cell (of 10 km), or a column or expression over `samples`."
 
 
 def register(app: typer.Typer) -> None:
@@ -66,10 +66,15 @@ def select(
     like: Path | None = typer.Option(
         None, help="Follow this distribution: JSON object or CSV country,count."
     ),
+    rule: Rule | None = typer.Option(
+        None, help="Instead of the counts of --like: the same count each, a square root, the area."
+    ),
+    by: str = typer.Option(COUNTRY, help=BY_HELP),
     min_share: str = typer.Option("0", help="With --like: least share of a core country, 0 to 1."),
     slack: str | None = typer.Option(
         None, help="With --like: let scarcer countries join down to this part of the scale."
     ),
+    max_per: int | None = typer.Option(None, min=1, help="At most so many of each value of --by."),
     split: SplitMethod = typer.Option(
         SplitMethod.RANDOM, help="By hash of a group or key, or by blocks of the map (spatial)."
     ),
@@ -108,19 +113,24 @@ def select(
         return
     if fetch_missing is not None or missing_list is not None:
         raise UsageError("--fetch-missing and --missing-list belong to --from; give it too")
-    from queries.counts import read_counts
     from queries.mapping import parse_share
+    from queries.naming import column
     from queries.options import Options, spatial_options
+    from queries.quotas import read_named
     from queries.select import select as make_selection
     from queries.splits import parse_shares
 
-    if like is None and (slack is not None or min_share != "0"):
-        raise UsageError("--min-share and --slack belong to --like COUNTS; give it too")
+    if like is None and rule is None and (slack is not None or min_share != "0"):
+        raise UsageError("--min-share and --slack belong to --like or --rule; give one of them")
+    unit = column(by)
     options = Options(
         where=where,
-        like=None if like is None else read_counts(like),
+        like=None if like is None else read_named(like, unit),
+        rule=rule,
+        by=unit,
         min_share=parse_share(min_share, "--min-share"),
         slack=None if slack is None else parse_share(slack, "--slack"),
+        max_per=max_per,
         split=split,
         split_by=split_by,
         shares=parse_shares(shares),
@@ -187,7 +197,7 @@ def quotas(
     rule: Rule | None = typer.Option(
         None, help="Follow the target, or: the same count each, a square root, the area."
     ),
-    by: str = typer.Option("country_code", help=BY_HELP),
+    by: str = typer.Option(COUNTRY, help=BY_HELP),
     min_share: str = typer.Option("0", help="Least share of the pool for a core country, 0 to 1."),
     slack: str | None = typer.Option(
         None, help="Let scarcer countries join down to this part of the scale, 0 to 1."

@@ -5,6 +5,7 @@ from typing import Any
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from queries.choices import SplitMethod
 from queries.options import Options
@@ -17,7 +18,7 @@ _SPLITS = pa.array([str(split) for split in Split])
 
 
 def divide(connection: duckdb.DuckDBPyConnection, options: Options) -> dict[str, Any]:
-    """Takes from `candidates` the rows that a spatial split drops, before any are chosen.
+    """Adds the rows that a spatial split drops to `dropped`, before any are chosen.
 
     Returns what `selection.json` says of it: rows dropped by cause, and how many have no position;
     nothing for a random split. Makes the table `placed` of keys and splits. Raises WorkError when
@@ -27,7 +28,7 @@ def divide(connection: duckdb.DuckDBPyConnection, options: Options) -> dict[str,
         return {}
     unit = order_hash_sql(options.seed, f"({unit_sql(options.split_by)})")
     rows = connection.sql(
-        f"SELECT key, lat, lon, {unit} AS unit FROM eligible SEMI JOIN candidates USING (key)"  # noqa: S608
+        f"SELECT key, lat, lon, {unit} AS unit FROM eligible ANTI JOIN dropped USING (key)"  # noqa: S608
     ).to_arrow_table()
     # A null becomes NaN.
     lat, lon = (rows[name].to_numpy().astype(np.float64) for name in ("lat", "lon"))
@@ -45,10 +46,9 @@ def divide(connection: duckdb.DuckDBPyConnection, options: Options) -> dict[str,
         )
     kept = pa.array(placed.kept)
     table = pa.table({"key": rows["key"], "split": _SPLITS.take(pa.array(placed.split))})
-    connection.register("placed_rows", table.filter(kept))
-    connection.execute("CREATE TEMP TABLE placed AS SELECT key, split FROM placed_rows")
-    connection.unregister("placed_rows")
-    connection.execute("DELETE FROM candidates WHERE key NOT IN (SELECT key FROM placed)")
+    connection.execute("CREATE TEMP TABLE placed (key VARCHAR, split VARCHAR)")
+    _insert(connection, "placed", table.filter(kept))
+    _insert(connection, "dropped", table.filter(pc.invert(kept)).select(["key"]))
     return {
         "dropped": {
             "within_the_buffer": int((placed.buffer & ~placed.straddling).sum()),
@@ -56,6 +56,12 @@ def divide(connection: duckdb.DuckDBPyConnection, options: Options) -> dict[str,
         },
         "without_position": int((~np.isfinite(lat) | ~np.isfinite(lon)).sum()),
     }
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> None:
+    connection.register("rows_to_insert", rows)
+    connection.execute(f"INSERT INTO {name} FROM rows_to_insert")
+    connection.unregister("rows_to_insert")
 
 
 def split_sql(options: Options) -> str:

@@ -5,16 +5,14 @@ from collections.abc import Callable, Iterable, Mapping
 from enrich.geo.areas import country_areas_km2, region_areas_km2
 from enrich.geo.countries import country_names, find_country, match_country
 from enrich.geo.regions import load_region_table
+from queries.choices import COUNTRY, REGION
 from shards.errors import UsageError
 
-COUNTRY = "country_code"
-REGION = "region_id"
-
-_SHORT = {"country": COUNTRY, "region": REGION}
+_SHORT = {"country": COUNTRY, "region": REGION, "cell": "cell(lat, lon, 10)"}
 
 
 def column(by: str) -> str:
-    """What counts are by: a column or expression, `country` and `region` for short."""
+    """What counts are by: an SQL expression, `country`, `region` and `cell` (10 km) for short."""
     return _SHORT.get(by.strip(), by.strip())
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Self
 
-from queries.choices import SplitBy, SplitMethod
+from queries.choices import COUNTRY, Rule, SplitBy, SplitMethod
 from queries.splits import DEFAULT_SHARES, Shares, Split, parse_shares
 from shards.errors import UsageError
 
@@ -22,8 +22,14 @@ class Options:
     """Also takes samples that state no licence or no attribution."""
     like: dict[str, int] | None = None
     """Counts per country, by code or name, whose distribution the selection follows."""
+    rule: Rule | None = None
+    """What counts follow; with `like` and no rule, the counts themselves."""
+    by: str = COUNTRY
+    """What counts are by: a column of `samples`, or an SQL expression over them."""
     min_share: Fraction = Fraction(0)
     slack: Fraction | None = None
+    max_per: int | None = None
+    """At most so many of each value of `by`."""
     split: SplitMethod = SplitMethod.RANDOM
     split_by: SplitBy = SplitBy.GROUP
     shares: Shares = DEFAULT_SHARES
@@ -34,13 +40,21 @@ class Options:
     limit: int | None = None
     seed: int = 0
 
+    @property
+    def mapped(self) -> bool:
+        """Whether what is taken depends on how many samples there are of each value of `by`."""
+        return (self.like, self.rule, self.max_per) != (None, None, None)
+
     def to_json(self) -> dict[str, Any]:
         return {
             "where": self.where,
             "allow_unlicensed": self.allow_unlicensed,
             "like": self.like,
+            "rule": None if self.rule is None else str(self.rule),
+            "by": self.by,
             "min_share": str(self.min_share),
             "slack": None if self.slack is None else str(self.slack),
+            "max_per": self.max_per,
             "split": str(self.split),
             "split_percent": {
                 str(split): int(share) if share.denominator == 1 else float(share)
@@ -78,6 +92,9 @@ class Options:
 _KINDS: dict[str, Callable[[Any], Any]] = {
     "min_share": Fraction,
     "slack": Fraction,
+    "rule": Rule,
+    "by": str,
+    "max_per": int,
     "split": SplitMethod,
     "split_by": SplitBy,
     "block_km": float,
