@@ -26,7 +26,7 @@ from shards.members import KEPT_SQL, Kept, Kind, common_kind
 from shards.paths import duckdb_path
 from shards.plan import POSITION_BITS, Placed
 from shards.rights import SHARE_ALIKE_SQL
-from shards.sample import NUMBERS_AND_NAMES_BYTES, text_bytes_sql
+from shards.sample import RECORD_SQL
 from shards.schema import METADATA_SCHEMA, SHARD_SCHEMA, Status
 from shards.tar import member_size_sql
 
@@ -98,15 +98,14 @@ class SelectedRows:
     def placed(self, limit: int) -> Iterator[Placed]:
         """The samples by (split, position), those together whose positions begin alike.
 
-        The JSON member's size is taken from its texts: exact unless a text needs escapes. Samples
-        come one by one where those that begin alike exceed `limit` bytes.
+        Samples come one by one where those that begin alike exceed `limit` bytes.
         """
         begin = f"position >> {POSITION_BITS - NODE_BITS}"
         beside = f"CASE WHEN {KEPT_SQL} = '{Kept.BESIDE}' THEN original_size END"
         sql = f"""
             WITH sizes AS (
                 SELECT split, position, key, {begin} AS begin, {member_size_sql("tar_size")}
-                    + {member_size_sql(f"{NUMBERS_AND_NAMES_BYTES} + {text_bytes_sql()}")}
+                    + {member_size_sql(f"strlen({RECORD_SQL})")}
                     + coalesce({member_size_sql(beside)}, 0) AS bytes
                 FROM rows
             ),

@@ -6,11 +6,8 @@ takes its features from the first samples of the first shard. What is unknown is
 Real nulls, scores and hashes stand in the Parquet beside the shards.
 """
 
-import json
-import math
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any
+import duckdb
+import pyarrow as pa
 
 UNKNOWN_NUMBER = -999.0
 UNKNOWN_INDEX = -1
@@ -44,41 +41,39 @@ SAMPLE_FIELDS: dict[str, type] = {
 }
 """Fields of the JSON member in their order, with their types."""
 
-TEXT_FIELDS = tuple(name for name, kind in SAMPLE_FIELDS.items() if kind is str)
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-_SENTINELS: dict[type, Any] = {str: UNKNOWN_TEXT, float: UNKNOWN_NUMBER, int: UNKNOWN_INDEX}
 
-
-def sample_json(row: Mapping[str, Any]) -> bytes:
-    """The JSON member of a metadata row: compact UTF-8, keys in the order of SAMPLE_FIELDS."""
-    record = {name: _value(row[name], kind) for name, kind in SAMPLE_FIELDS.items()}
-    return _ENCODER.encode(record).encode("utf-8", "replace")
-
-
-def _value(value: Any, kind: type) -> Any:
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return _SENTINELS[kind]
-    if isinstance(value, datetime):
-        return utc_text(value)
-    return kind(value)
-
-
-def utc_text(moment: datetime) -> str:
-    """ISO 8601 in UTC with a Z, to the second unless there are fractions."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-NUMBERS_AND_NAMES_BYTES = len(
-    sample_json(
-        {
-            name: "" if kind is str else kind(-(10**9) - 0.123456)
-            for name, kind in SAMPLE_FIELDS.items()
-        }
-    )
+_SENTINELS: dict[type, str] = {
+    str: f"'{UNKNOWN_TEXT}'",
+    float: f"{UNKNOWN_NUMBER}::DOUBLE",
+    int: str(UNKNOWN_INDEX),
+}
+# ISO 8601 with a Z, to the second unless there are fractions.
+_TIME = (
+    "strftime({0}, '%Y-%m-%dT%H:%M:%S')"
+    " || CASE WHEN epoch_ms({0}) % 1000 = 0 THEN 'Z' ELSE strftime({0}, '.%fZ') END"
 )
-"""About what a JSON member has beside its texts; the plan of shards counts with it."""
 
 
-def text_bytes_sql() -> str:
-    """The DuckDB expression for the UTF-8 bytes of a row's texts in its JSON member."""
-    return " + ".join(f"coalesce(strlen({name}::VARCHAR), 0)" for name in TEXT_FIELDS)
+def _value_sql(name: str, kind: type) -> str:
+    if kind is float:
+        return f"CASE WHEN isfinite({name}) THEN {name} ELSE {_SENTINELS[kind]} END"
+    value = _TIME.format(name) if name == "captured_at" else name
+    return f"coalesce({value}, {_SENTINELS[kind]})"
+
+
+RECORD_SQL = (
+    "to_json({"
+    + ", ".join(f"'{name}': {_value_sql(name, kind)}" for name, kind in SAMPLE_FIELDS.items())
+    + "})::VARCHAR"
+)
+"""The JSON member of a row, for DuckDB in the time zone UTC: compact, keys in their order."""
+
+
+def sample_records(rows: pa.Table) -> list[bytes]:
+    """The JSON member of each row, with SHARD_SCHEMA."""
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.register("rows_of_a_shard", rows)
+        records = connection.sql(f"SELECT {RECORD_SQL} AS record FROM rows_of_a_shard")  # noqa: S608
+        column = records.to_arrow_table()["record"]
+    return list(column.cast(pa.large_binary()).to_pylist())

@@ -1,7 +1,11 @@
 """Deterministic uncompressed USTAR: the same members give the same bytes on every machine."""
 
 import tarfile
-from typing import BinaryIO, Self
+from collections.abc import Sequence
+from typing import Any, BinaryIO, Self
+
+import numpy as np
+import numpy.typing as npt
 
 BLOCK = tarfile.BLOCKSIZE
 END_OF_ARCHIVE = bytes(2 * BLOCK)
@@ -23,6 +27,25 @@ def header(name: str, size: int) -> bytes:
     block[_CHECKSUM] = b" " * 8  # as which it counts itself (POSIX ustar)
     block[_CHECKSUM] = b"%06o\0 " % sum(block)
     return bytes(block)
+
+
+def headers(names: Sequence[str], sizes: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+    """`header` of many members at once: one row of 512 bytes for each."""
+    letters = np.array([name.encode("ascii") for name in names], "S")
+    if letters.itemsize > _NAME_BYTES or (sizes >= 8**11).any():
+        raise ValueError("a name or a size does not fit into a plain header")
+    blocks = np.tile(np.frombuffer(_BLANK, np.uint8), (len(names), 1))
+    blocks[:, : letters.itemsize] = letters.view(np.uint8).reshape(len(names), -1)
+    blocks[:, _SIZE] = _octal(sizes, 11)
+    blocks[:, _CHECKSUM] = ord(" ")
+    blocks[:, _CHECKSUM.start : _CHECKSUM.start + 6] = _octal(blocks.sum(axis=1), 6)
+    blocks[:, _CHECKSUM.start + 6] = 0
+    return blocks
+
+
+def _octal(numbers: npt.NDArray[Any], digits: int) -> npt.NDArray[np.uint8]:
+    shifts = 3 * np.arange(digits - 1, -1, -1)
+    return (ord("0") + (numbers.astype(np.int64)[:, None] >> shifts & 7)).astype(np.uint8)
 
 
 class Member(tarfile.TarInfo):

@@ -30,7 +30,7 @@ from shards.manifest import (
 )
 from shards.members import ORIGINAL
 from shards.paths import inside
-from shards.sample import UNKNOWN_INDEX, sample_json
+from shards.sample import UNKNOWN_INDEX, sample_records
 from shards.schema import SHARD_SCHEMA
 from shards.segment import MAX_JSON_BYTES
 from shards.tar import END_OF_ARCHIVE
@@ -174,7 +174,7 @@ def _shard(
         return
     if table.num_rows != entry.samples:
         yield "", f"{metadata}: {table.num_rows} rows, but the manifest says {entry.samples}"
-    rows = iter(table.to_pylist())
+    rows = iter(table.append_column("record", [sample_records(table)]).to_pylist())
     found = 0
     try:
         for key, members, record in _samples(directory / entry.path):
@@ -235,7 +235,7 @@ def _sample_defect(
         return f"the image of {key} is not where its metadata says"
     if _original_place(row, members, image) != (row["original_offset"], row["original_size"]):
         return f"the original of {key} is not where its metadata says"
-    if record != sample_json(row):
+    if record != row["record"]:
         return f"the JSON of {key} does not say what its metadata says"
     if row["split"] != Path(tar).stem.rpartition("-")[0]:
         return f"sample {key} belongs to the split {row['split']}"

@@ -1,37 +1,40 @@
 """Writes one shard: its tar and its metadata. One call is one task, on any machine.
 
-Where every member will stand follows from the rows alone. So images are read in the order in
-which they lie in their enriched tars, each tar opened once, and written straight to their places;
-memory holds the rows and one image. The same knowledge tells whether a finished shard is right.
+Where every member will stand follows from the rows alone. So a window of the tar is filled by
+reading each image straight to its place, in the order in which images lie in their enriched tars;
+while a thread hashes and writes that window, the next one is filled. The same knowledge tells
+whether a finished shard is right.
 """
 
 import hashlib
 import os
 import shutil
-import tarfile
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from shards.arrange import Arrangement, Place, Window, arrange
 from shards.atomic import atomic_path
 from shards.errors import WorkError
 from shards.manifest import FileEntry, file_entry, metadata_path
-from shards.members import JPEG, JSON, ORIGINAL, Kept, kept, kind_of
-from shards.paths import inside
+from shards.members import JSON
 from shards.plan import ShardPlan
-from shards.sample import SAMPLE_FIELDS, sample_json
 from shards.schema import SHARD_SCHEMA
-from shards.tar import BLOCK, END_OF_ARCHIVE, member_size, write_member
+from shards.sources import Sources
+from shards.tar import BLOCK, END_OF_ARCHIVE, headers
 
+WINDOW_BYTES = 16 << 20
 _TAR_HASH = b"lostfound.tar_sha256"
 _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
-_PLACES = ("tar", "tar_offset", "tar_size", "original_offset", "original_size", "format")
-_WANTED = list(dict.fromkeys([*SAMPLE_FIELDS, *_PLACES]))
+
+Bytes = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,67 +58,55 @@ class ShardResult:
     """False when the shard stood there already and was right."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """Bytes in an enriched tar."""
-
-    extension: str
-    """Of the member that they become."""
-    offset: int
-    size: int
-    sha256: str | None
-    """Of captured bytes; None for an image that `enrich` encoded."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Sample:
-    key: str
-    tar: str
-    """The enriched tar that holds its image, and its original."""
-    image: _Source
-    original: _Source | None
-    record: bytes
-    start: int
-    """Where the image's header begins in the shard."""
-
-    @property
-    def original_start(self) -> int:
-        return self.start + member_size(self.image.size) + member_size(len(self.record))
-
-    @property
-    def end(self) -> int:
-        more = member_size(self.original.size) if self.original else 0
-        return self.original_start + more
-
-
 def write_shard(task: ShardTask) -> ShardResult:
     """Writes the shard into the staging directory, unless it is there or in its place, and right.
 
     Raises WorkError naming the tar when it does not hold the images that rows promise.
     """
     relative = f"data/{task.plan.name}.tar"
-    samples, size = _arrange(task.rows)
-    table = _shard_rows(task.rows, samples, relative)
     metadata = metadata_path(relative)
+    arrangement = arrange(task.rows)
+    table = _shard_rows(task.rows, arrangement, relative)
     for folder in (task.staging, task.directory):
         entry = _finished(folder, relative, table)
         if entry is not None:
             if folder == task.directory:
                 _link(folder / relative, task.staging / relative)
                 _link(folder / metadata, task.staging / metadata)
-            return ShardResult(entry, file_entry(folder, metadata, len(samples)), False)
-    _write_tar(task.staging / relative, task.source, samples, size)
-    entry = file_entry(task.staging, relative, len(samples))
+            return ShardResult(entry, file_entry(folder, metadata, table.num_rows), False)
+    sha256 = _write_tar(task.staging / relative, task.source, task.rows, arrangement)
+    entry = FileEntry(path=relative, bytes=arrangement.size, sha256=sha256, samples=table.num_rows)
     _write_metadata(task.staging / metadata, table, entry)
-    return ShardResult(entry, file_entry(task.staging, metadata, len(samples)), True)
+    return ShardResult(entry, file_entry(task.staging, metadata, table.num_rows), True)
+
+
+def _shard_rows(rows: pa.Table, arrangement: Arrangement, relative: str) -> pa.Table:
+    """The rows with the images' places in this shard."""
+    original = arrangement.original
+    places = {
+        "tar": pa.repeat(relative, rows.num_rows),
+        "tar_offset": pa.array(arrangement.image.start + BLOCK),
+        "original_offset": pa.nulls(rows.num_rows, pa.int64())
+        if original is None
+        else pa.array(original.start + BLOCK),
+    }
+    for name, values in places.items():
+        rows = rows.set_column(SHARD_SCHEMA.get_field_index(name), SHARD_SCHEMA.field(name), values)
+    return rows
 
 
 def _finished(directory: Path, relative: str, table: pa.Table) -> FileEntry | None:
-    """The entry of a shard that stands in `directory` and is right."""
-    if not (directory / relative).is_file():
+    """The entry of a shard that stands in `directory`, holds these rows and is whole."""
+    metadata = directory / metadata_path(relative)
+    try:
+        found = pq.read_table(metadata)
+        if not found.equals(table):
+            return None
+        entry = file_entry(directory, relative, table.num_rows)
+    except (pa.ArrowException, OSError):
         return None
-    entry = file_entry(directory, relative, table.num_rows)
-    return entry if _describes(directory / metadata_path(relative), table, entry) else None
+    recorded = (found.schema.metadata or {}).get(_TAR_HASH, b"").decode()
+    return entry if recorded == entry.sha256 else None
 
 
 def _link(file: Path, place: Path) -> None:
@@ -127,112 +118,118 @@ def _link(file: Path, place: Path) -> None:
         shutil.copyfile(file, place)
 
 
-def _arrange(rows: pa.Table) -> tuple[list[_Sample], int]:
-    """The samples in shard order, and the size of the whole tar."""
-    samples: list[_Sample] = []
-    position = 0
-    for row in rows.select(_WANTED).to_pylist():
-        kind = kind_of(kept(row), row["format"])
-        captured = row["sha256"] if kind.kept is Kept.INSTEAD else None
-        image = _Source(kind.image, row["tar_offset"], row["tar_size"], captured)
-        original = None
-        if kind.kept is Kept.BESIDE:
-            place = row["original_offset"], row["original_size"]
-            original = _Source(ORIGINAL, *place, row["sha256"])
-        record = sample_json(row)
-        samples.append(_Sample(row["key"], row["tar"], image, original, record, position))
-        position = samples[-1].end
-    return samples, position + len(END_OF_ARCHIVE)
+def _write_tar(path: Path, source: Path, rows: pa.Table, arrangement: Arrangement) -> str:
+    """Writes the tar and returns its SHA-256."""
+    digest = hashlib.sha256()
+    with (
+        atomic_path(path) as temporary,
+        open(temporary, "wb", buffering=0) as file,
+        Sources(source) as sources,
+        ThreadPoolExecutor(1) as thread,
+    ):
+
+        def put(window: Bytes) -> None:
+            rest = window.data
+            digest.update(rest)
+            while rest:
+                rest = rest[file.write(rest) :]
+
+        done: Future[None] | None = None
+        for window in _filled(sources, rows, arrangement):
+            if done is not None:
+                done.result()
+            done = thread.submit(put, window)
+        if done is not None:
+            done.result()
+        put(np.frombuffer(END_OF_ARCHIVE, np.uint8))
+    return digest.hexdigest()
 
 
-def _shard_rows(rows: pa.Table, samples: list[_Sample], relative: str) -> pa.Table:
-    """The rows with the images' places in this shard."""
-    images = [sample.start + BLOCK for sample in samples]
-    originals: list[int | None] = []
-    for sample, image in zip(samples, images, strict=True):
-        if sample.original:
-            originals.append(sample.original_start + BLOCK)
-        else:
-            originals.append(image if sample.image.sha256 else None)
-    places = {
-        "tar": pa.array([relative] * len(samples), pa.string()),
-        "tar_offset": pa.array(images, pa.int64()),
-        "original_offset": pa.array(originals, pa.int64()),
-    }
-    for name, values in places.items():
-        rows = rows.set_column(SHARD_SCHEMA.get_field_index(name), SHARD_SCHEMA.field(name), values)
-    return rows
+def _filled(sources: Sources, rows: pa.Table, arrangement: Arrangement) -> Iterator[Bytes]:
+    """The bytes of the tar but for its end. Only the last two windows are kept."""
+    wanted = _Wanted(rows, arrangement)
+    windows = list(arrangement.windows(WINDOW_BYTES))
+    size = max(window.end - window.start for window in windows)
+    buffers = [np.empty(size, np.uint8) for _ in windows[:2]]
+    for number, window in enumerate(windows):
+        buffer = buffers[number % 2][: window.end - window.start]
+        here = slice(window.first, window.last)
+        for place in arrangement.places:
+            # The block that a member ends in: zeros behind its content.
+            last = (place.start[here] - window.start + place.size[here] + BLOCK - 1) // BLOCK
+            buffer.reshape(-1, BLOCK)[last] = 0
+        wanted.fill(buffer, window, sources)
+        yield buffer
 
 
-def _describes(metadata: Path, table: pa.Table, tar: FileEntry) -> bool:
-    """True when the metadata file holds these rows and was written for these bytes of the tar."""
-    try:
-        found = pq.read_table(metadata)
-    except (pa.ArrowException, OSError):
-        return False
-    recorded = (found.schema.metadata or {}).get(_TAR_HASH, b"").decode()
-    return bool(found.equals(table)) and recorded == tar.sha256
+class _Wanted:
+    """What the rows of a shard want from their source."""
 
+    def __init__(self, rows: pa.Table, arrangement: Arrangement) -> None:
+        self._arrangement = arrangement
+        self._tars = rows["tar"].to_pylist()
+        self._images = rows["tar_offset"].to_pylist()
+        self._originals = rows["original_offset"].to_pylist()
+        self._sha256 = rows["sha256"].to_pylist()
 
-def _write_tar(path: Path, dataset: Path, samples: list[_Sample], size: int) -> None:
-    in_source_order = sorted(samples, key=lambda sample: (sample.tar, sample.image.offset))
-    with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        for tar, group in groupby(in_source_order, key=lambda sample: sample.tar):
-            for sample, image, original in _contents(dataset, tar, group):
-                file.seek(sample.start)
-                write_member(file, f"{sample.key}.{sample.image.extension}", image)
-                write_member(file, f"{sample.key}.{JSON}", sample.record)
-                if original is not None:
-                    write_member(file, f"{sample.key}.{ORIGINAL}", original)
-        file.truncate(size)
-
-
-def _contents(
-    dataset: Path, tar: str, samples: Iterator[_Sample]
-) -> Iterator[tuple[_Sample, bytes, bytes | None]]:
-    """The image of each sample, and its original."""
-    path = inside(dataset, tar)
-    if path is None:
-        raise WorkError(f"{dataset}: a row points to {tar!r}, outside of it")
-    try:
-        with open(path, "rb") as file:
-            for sample in samples:
-                image = _content(file, path, sample.key, sample.image)
-                original = None
-                if sample.original:
-                    original = _content(file, path, sample.key, sample.original)
-                yield sample, image, original
-    except OSError as error:
-        raise WorkError(
-            f"{path}: cannot be read ({error.strerror}); run `lostfound enrich` again"
-        ) from None
-
-
-def _content(file: BinaryIO, path: Path, key: str, source: _Source) -> bytes:
-    """Reads stored bytes and checks that they are those that the row describes."""
-    file.seek(max(0, source.offset - BLOCK), os.SEEK_SET)
-    header, data = file.read(BLOCK), file.read(source.size)
-    if source.sha256:
-        right = hashlib.sha256(data).hexdigest() == source.sha256
-    else:
-        right = _is_image(header, data, key, source.size)
-    if not right:
-        what = "original" if source.sha256 else "image"
-        raise WorkError(
-            f"{path}: damaged: the {what} of {key} is not at byte {source.offset};"
-            " remove the file and run `lostfound enrich` again"
+    def fill(self, buffer: Bytes, window: Window, sources: Sources) -> None:
+        """Puts all members of a window into their places in `buffer`."""
+        arrangement = self._arrangement
+        view = buffer.data
+        order = sorted(
+            range(window.first, window.last), key=lambda i: (self._tars[i], self._images[i])
         )
-    return data
+        for place in arrangement.places:
+            starts = (place.start - window.start).tolist()
+            sizes = place.size.tolist()
+            if place.extension == JSON:
+                for i in order:
+                    begin = starts[i] + BLOCK
+                    view[begin : begin + sizes[i]] = arrangement.records[i]
+            elif place is arrangement.original:
+                for i in order:
+                    begin = starts[i] + BLOCK
+                    data = view[begin : begin + sizes[i]]
+                    sources.read(self._tars[i], self._originals[i], data)
+                    if hashlib.sha256(data).hexdigest() != self._sha256[i]:
+                        raise self._damaged(sources, i, "original")
+            else:
+                for i in order:
+                    data = view[starts[i] : starts[i] + BLOCK + sizes[i]]
+                    sources.read(self._tars[i], self._images[i] - BLOCK, data)
+            self._put_headers(buffer, window, place, sources)
+
+    def _put_headers(self, buffer: Bytes, window: Window, place: Place, sources: Sources) -> None:
+        here = slice(window.first, window.last)
+        names = [f"{key}.{place.extension}" for key in self._arrangement.keys[here]]
+        right = headers(names, place.size[here])
+        blocks = buffer.reshape(-1, BLOCK)
+        numbers = (place.start[here] - window.start) // BLOCK
+        if place is self._arrangement.image and place is not self._arrangement.original:
+            wrong = (blocks[numbers] != right).any(axis=1) | ~_are_jpeg(
+                buffer, place.start[here] - window.start + BLOCK, place.size[here]
+            )
+            if wrong.any():
+                raise self._damaged(sources, window.first + int(wrong.argmax()), "image")
+        blocks[numbers] = right
+
+    def _damaged(self, sources: Sources, sample: int, what: str) -> WorkError:
+        offset = (self._originals if what == "original" else self._images)[sample]
+        return WorkError(
+            f"{sources.folder / self._tars[sample]}: damaged: the {what} of"
+            f" {self._arrangement.keys[sample]} is not at byte {offset}; remove the file and run"
+            " `lostfound enrich` again"
+        )
 
 
-def _is_image(header: bytes, data: bytes, key: str, size: int) -> bool:
-    """Whether these are the member of an image that `enrich` encoded."""
-    try:
-        info = tarfile.TarInfo.frombuf(header, "ascii", "replace")
-    except tarfile.HeaderError:
-        return False
-    named = (info.name, info.size, len(data)) == (f"{key}.{JPEG}", size, size)
-    return named and data.startswith(_JPEG_START) and data.endswith(_JPEG_END)
+def _are_jpeg(buffer: Bytes, start: Any, size: Any) -> npt.NDArray[np.bool_]:
+    """Whether the bytes at these places begin and end like an image that `enrich` encoded."""
+    found = size >= len(_JPEG_START) + len(_JPEG_END)
+    ends = start + size - len(_JPEG_END)
+    for places, letters in ((start, _JPEG_START), (ends, _JPEG_END)):
+        for offset, letter in enumerate(letters):
+            found = found & (buffer[places + offset] == letter)
+    return np.asarray(found)
 
 
 def _write_metadata(path: Path, table: pa.Table, tar: FileEntry) -> None:

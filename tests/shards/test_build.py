@@ -72,12 +72,12 @@ def test_an_interrupted_build_is_continued(
     build_shards(reference, "main", SMALL)
     write_tar, calls = writer._write_tar, []
 
-    def interrupted(path: Path, *rest: object) -> None:
+    def interrupted(path: Path, *rest: object) -> str:
         calls.append(path)
         if len(calls) == 4:
             path.with_name(f".tmp-0badcafe-{path.name}").write_bytes(b"left behind")
             raise KeyboardInterrupt
-        write_tar(path, *rest)  # type: ignore[arg-type]
+        return write_tar(path, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(writer, "_write_tar", interrupted)
     with pytest.raises(KeyboardInterrupt):

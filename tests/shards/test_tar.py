@@ -3,11 +3,12 @@
 import io
 import tarfile
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shards.tar import BLOCK, END_OF_ARCHIVE, Member, header, member_size, write_member
+from shards.tar import BLOCK, END_OF_ARCHIVE, Member, header, headers, member_size, write_member
 
 names = st.from_regex(r"[A-Za-z0-9_-]{1,64}\.(jpg|json)", fullmatch=True)
 members = st.dictionaries(names, st.binary(max_size=2000), max_size=8)
@@ -29,6 +30,18 @@ def test_tarfile_reads_what_is_written(contents: dict[str, bytes]) -> None:
     assert found == contents
     for name, offset in offsets.items():
         assert data[offset : offset + len(contents[name])] == contents[name]
+
+
+@given(st.lists(st.tuples(names, st.integers(0, 8**11 - 1)), min_size=1, max_size=8))
+def test_many_headers_are_those_of_each(found: list[tuple[str, int]]) -> None:
+    blocks = headers([name for name, _ in found], np.array([size for _, size in found]))
+    assert [block.tobytes() for block in blocks] == [header(*one) for one in found]
+
+
+@pytest.mark.parametrize(("name", "size"), [("k" * 97 + ".jpg", 1), ("k.jpg", 8**11)])
+def test_what_does_not_fit_into_headers_is_refused(name: str, size: int) -> None:
+    with pytest.raises(ValueError, match="does not fit"):
+        headers([name], np.array([size]))
 
 
 @given(members)
