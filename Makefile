@@ -48,8 +48,9 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Two at a time: most of a test of browsers or of Ray is waiting.
 test: lint
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 test-panoramax: setup
 	$(BIN)/pytest --timeout 1800 tests/panoramax/check_real_server.py

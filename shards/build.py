@@ -126,6 +126,7 @@ def _about(
         samples=sum(splits.values()),
         splits=splits,
         opted_out=rows.opted_out(),
+        captures=rows.captures(),
         columns=[Column(name=field.name, type=str(field.type)) for field in SHARD_SCHEMA],
         members=list(rows.kind().members),
         sample_fields=[Column(name=n, type=kind.__name__) for n, kind in SAMPLE_FIELDS.items()],

@@ -14,14 +14,18 @@ from shards.atomic import write_json
 from shards.errors import UsageError, WorkError
 from shards.labels import first_problem
 from shards.members import JPEG, JSON
+from shards.schema import Reason
 
 MANIFEST_NAME = "manifest.json"
+CARD_NAME = "README.md"
+CROISSANT_NAME = "croissant.json"
+MAP_NAME = "map.png"
 FORMAT = "lostfound-shards"
 FORMAT_VERSION = 1
 # The whole list of what may stand in a shard directory; also keeps paths inside it.
 FILE_PATTERN = (
     r"^(data/\w+-\d{6}\.tar|metadata/\w+-\d{6}\.parquet|labels\.json|README\.md"
-    r"|attribution\.csv)$"
+    r"|attribution\.csv|croissant\.json|map\.png)$"
 )
 
 
@@ -49,6 +53,21 @@ class SelectionEntry(_Model):
     options: dict[str, Any]
 
 
+class Captures(_Model):
+    """What became of everything that was captured into the dataset that this was built from."""
+
+    total: int
+    kept: int
+    rejected: dict[str, int]
+    """Captures by `shards.schema.Reason`."""
+
+    def after_takedown(self, removed: int) -> "Captures":
+        """The same when `removed` kept samples are opted out."""
+        opted_out = self.rejected.get(Reason.OPTED_OUT, 0) + removed
+        rejected = self.rejected | ({str(Reason.OPTED_OUT): opted_out} if opted_out else {})
+        return Captures(total=self.total, kept=self.kept - removed, rejected=rejected)
+
+
 class Manifest(_Model):
     format: str = FORMAT
     format_version: int = FORMAT_VERSION
@@ -63,6 +82,8 @@ class Manifest(_Model):
     opted_out: list[str] = []
     """Keys that the selection names and that are left out, because they must not be published.
     Whoever has them from an earlier version is asked to remove them."""
+    captures: Captures | None = None
+    """None in a manifest of an earlier version."""
     columns: list[Column]
     """Of the metadata Parquet."""
     members: list[str] = [JPEG, JSON]
@@ -70,6 +91,11 @@ class Manifest(_Model):
     sample_fields: list[Column]
     """Of the JSON members."""
     files: list[FileEntry]
+
+    def with_files(self, files: list[FileEntry]) -> "Manifest":
+        """The same for these files, which it sorts."""
+        ordered = sorted(files, key=lambda entry: entry.path)
+        return self.model_copy(update={"files": ordered})
 
     def tars(self) -> list[FileEntry]:
         return [entry for entry in self.files if entry.path.startswith("data/")]

@@ -21,7 +21,7 @@ from shards.errors import UsageError, WorkError
 from shards.keys import order_hash_sql
 from shards.labels import Labels, parse_labels
 from shards.layout import DatasetLayout
-from shards.manifest import SelectionEntry
+from shards.manifest import Captures, SelectionEntry
 from shards.members import KEPT_SQL, Kept, Kind, common_kind
 from shards.paths import duckdb_path
 from shards.plan import POSITION_BITS, Placed
@@ -85,6 +85,12 @@ class SelectedRows:
     def opted_out(self) -> list[str]:
         """The keys that the selection names but that the deny-list rejects now, sorted."""
         return [key for (key,) in self.query("SELECT key FROM opted_out ORDER BY key")]
+
+    def captures(self) -> Captures:
+        """What became of all captures of the dataset, selected or not."""
+        counts = dict(self.query("SELECT reason, captures FROM reasons ORDER BY reason"))
+        kept = counts.pop(None, 0)
+        return Captures(total=kept + sum(counts.values()), kept=kept, rejected=counts)
 
     def splits(self) -> dict[str, int]:
         """Samples of each split, by name."""
@@ -189,7 +195,30 @@ def _join(
         """,  # noqa: S608 - nothing but constants and a checked integer is put in
         parameters,
     )
+    _count_reasons(connection, parts, catalogue)
     _leave_out(connection, layout)
+
+
+def _count_reasons(
+    connection: duckdb.DuckDBPyConnection, parts: list[str], catalogue: list[Path]
+) -> None:
+    """The table `reasons`: captures by final reason, null for those that are kept."""
+    parameters = {"parts": parts}
+    later, reason = "", "p.reason"
+    for number, path in enumerate(catalogue):
+        # Grouped, so that a row listed twice is still one capture.
+        later += (
+            f" LEFT JOIN (SELECT raw_segment, raw_offset, view, min(reason) AS reason"  # noqa: S608
+            f" FROM read_parquet($file{number}) GROUP BY ALL) AS d{number}"
+            " USING (raw_segment, raw_offset, view)"
+        )
+        reason += f", d{number}.reason"
+        parameters[f"file{number}"] = [duckdb_path(path)]
+    connection.execute(
+        f"CREATE TABLE reasons AS SELECT coalesce({reason}, NULL) AS reason,"  # noqa: S608
+        f" count(*) AS captures FROM read_parquet($parts) p {later} GROUP BY ALL",
+        parameters,
+    )
 
 
 def _leave_out(connection: duckdb.DuckDBPyConnection, layout: DatasetLayout) -> None:

@@ -19,10 +19,9 @@ from shards.atomic import (
     remove_temporaries,
     sync_directory,
     write_json,
-    write_text,
 )
 from shards.attribution import ATTRIBUTION_NAME, write_attribution
-from shards.card import CARD_NAME, dataset_card
+from shards.card.describe import DESCRIBING, describe
 from shards.console import progress
 from shards.fanout import fan_out
 from shards.labels import LABELS_NAME
@@ -61,7 +60,7 @@ def write_set(
         folder.mkdir(parents=True, exist_ok=True)
         remove_temporaries(folder)
     results = _write_shards(directory, rows, source, about.options["shard_bytes"], workers)
-    manifest = _describe(staging, results, about, rows, selection)
+    manifest = _describe(staging, results, about, selection)
     _replace(directory, manifest)
     return manifest, sum(result.written for result in results)
 
@@ -70,7 +69,7 @@ def remove_set(directory: Path) -> None:
     """Removes a shard set's files, its manifest first; a file of any other kind is left alone."""
     (directory / MANIFEST_NAME).unlink(missing_ok=True)
     _remove_others(directory, set())
-    for name in (LABELS_NAME, ATTRIBUTION_NAME, CARD_NAME, *FOLDERS, "."):
+    for name in (LABELS_NAME, ATTRIBUTION_NAME, *DESCRIBING, *FOLDERS, "."):
         path = directory / name
         if path.is_file():
             path.unlink()
@@ -112,19 +111,15 @@ def _describe(
     staging: Path,
     results: list[ShardResult],
     about: Manifest,
-    rows: SelectedRows,
     selection: Selection,
 ) -> Manifest:
     """Writes what describes the shards into the staging directory, and the manifest."""
-    tars = [result.tar for result in results]
-    card = dataset_card(rows, selection, about.splits, tars, rows.kind())
-    write_text(staging / CARD_NAME, card)
     write_json(staging / LABELS_NAME, selection.labels.model_dump())
     write_attribution(staging, [result.metadata.path for result in results])
     shards = [entry for result in results for entry in (result.tar, result.metadata)]
-    described = [file_entry(staging, name) for name in (CARD_NAME, LABELS_NAME, ATTRIBUTION_NAME)]
-    files = sorted([*shards, *described], key=lambda entry: entry.path)
-    manifest = about.model_copy(update={"files": files})
+    tables = [file_entry(staging, name) for name in (LABELS_NAME, ATTRIBUTION_NAME)]
+    manifest = about.with_files([*shards, *tables])
+    manifest = manifest.with_files([*manifest.files, *describe(staging, manifest)])
     write_manifest(staging, manifest)
     return manifest
 

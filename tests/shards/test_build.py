@@ -227,7 +227,7 @@ def test_the_manifest_tells_how_it_was_made(dataset: DatasetLayout) -> None:
     assert manifest["options"] == {"shard_bytes": 40_000, "mix_licences": False}
     assert manifest["splits"] == {"test": 4, "train": 28, "validation": 8}
     assert manifest["columns"][0] == {"name": "key", "type": "string"}
-    assert len(manifest["files"]) == 10 + 10 + 3
+    assert len(manifest["files"]) == 10 + 10 + 5
 
 
 def test_members_are_adjacent_and_alike(dataset: DatasetLayout) -> None:

@@ -25,7 +25,7 @@ def leased(task: NewTask, item: str = "") -> Task:
     return Task(task.id, 1, item, task.payload)
 
 
-@pytest.mark.parametrize("mode", MODES.values(), ids=str)
+@pytest.mark.parametrize("mode", MODES.values(), ids=MODES.keys())
 def test_a_task_is_run_as_what_it_is(mode: object) -> None:
     assert mode in MODES.values()
     for each in MODES.values():
