@@ -7,6 +7,7 @@ from pathlib import Path
 
 import typer
 
+from shards.bench import bench_group
 from shards.console import print_summary
 from shards.errors import LostFoundError
 
@@ -44,6 +45,20 @@ def demo(
 
     summary = run_demo(out, DemoOptions(games=games, countries=countries, config=config))
     print_summary("Lost & Found demo", summary, as_json=as_json)
+
+
+@bench_group(app).command("report")
+def bench_report(
+    rows: int = typer.Option(100_000, min=1000, help="Rows of the made-up dataset."),
+    rounds: int = typer.Option(3, min=1, help="How often each page is opened."),
+    as_json: bool = typer.Option(False, "--json", help="The result as JSON."),
+) -> None:
+    """How fast the report opens in a real browser; the baseline is a table of the same rows."""
+    from crawler.browser import launch_options
+    from queries.bench.report import bench_report
+
+    result = bench_report(rows, rounds, launch_options())
+    print_summary("bench report", result, as_json=as_json)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,37 +1,17 @@
 """What a report says about a dataset, as numbers: bounded queries over the catalogue's views."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import duckdb
 
 from queries.histogram import Bin
 from queries.worldmap import Cell
-from shards.keys import order_hash_sql
-from shards.schema import Reason
 
 BINS = 36
-MAX_PICTURES = 60
-MAX_REJECTED_PICTURES = 45
-MAX_PER_GROUP = 6
-MAX_COUNTRIES = 20
-"""With more, each would have too few pictures to show what it looks like."""
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """Where a picture stands and what to say about it."""
-
-    group: str
-    """Country name or reason."""
-    key: str
-    file: str
-    """A tar inside the dataset, with the picture's bytes at `offset`."""
-    offset: int
-    size: int
-    caption: str
-    source_url: str
+MAX_ROWS = 300
+"""Of any list: more than there are countries."""
+MAX_AUTHORS = 25
 
 
 class Facts:
@@ -58,7 +38,9 @@ class Facts:
 
     def sources(self) -> list[dict[str, Any]]:
         return self._rows(
-            """SELECT source, count(*) AS captures, count(*) FILTER (status = 'kept') AS kept
+            """SELECT source, count(*) AS captures, count(*) FILTER (status = 'kept') AS kept,
+                coalesce(sum(raw_size) FILTER (view = 0), 0)::BIGINT AS raw_bytes,
+                coalesce(sum(tar_size), 0)::BIGINT AS stored_bytes
             FROM captures GROUP BY source ORDER BY captures DESC, source LIMIT 50"""
         )
 
@@ -70,17 +52,34 @@ class Facts:
 
     def countries(self) -> list[dict[str, Any]]:
         return self._rows(
-            """SELECT country_code AS code, coalesce(any_value(country_name), country_code) AS name,
+            f"""SELECT country_code AS code, coalesce(min(country_name), country_code) AS name,
                 count(*) AS samples, count(DISTINCT region_id) AS regions
             FROM samples WHERE country_code IS NOT NULL
-            GROUP BY country_code ORDER BY samples DESC, code"""
+            GROUP BY country_code ORDER BY samples DESC, code LIMIT {MAX_ROWS}"""  # noqa: S608
         )
 
     def licences(self) -> list[dict[str, Any]]:
         return self._rows(
-            """SELECT coalesce(nullif(license, ''), 'not stated') AS license, count(*) AS samples
+            """SELECT coalesce(nullif(license, ''), 'not stated') AS license,
+                coalesce(min(nullif(license_url, '')), '') AS url, count(*) AS samples,
+                count(DISTINCT nullif(attribution, '')) AS authors
             FROM samples GROUP BY 1 ORDER BY samples DESC, 1 LIMIT 20"""
         )
+
+    def authors(self) -> dict[str, Any]:
+        """`all`: how many there are; `without`: samples that name none; `first`: the largest."""
+        [row] = self._rows(
+            """SELECT count(DISTINCT nullif(attribution, '')) AS "all",
+                count(*) FILTER (coalesce(attribution, '') = '') AS without FROM samples"""
+        )
+        first = self._rows(
+            f"""SELECT attribution AS author, count(*) AS samples,
+                string_agg(DISTINCT nullif(license, ''), ', ' ORDER BY nullif(license, ''))
+                    AS licences
+            FROM samples WHERE coalesce(attribution, '') <> ''
+            GROUP BY attribution ORDER BY samples DESC, attribution LIMIT {MAX_AUTHORS}"""  # noqa: S608
+        )
+        return row | {"first": first}
 
     def cells(self) -> list[Cell]:
         """Samples on a grid of two degrees, each cell at the mean of its positions."""
@@ -120,6 +119,7 @@ class Facts:
         return [Bin(edges[n], edges[n + 1], *counts.get(n, (0, 0))) for n in range(BINS)]
 
     def selections(self) -> list[dict[str, Any]]:
+        """How many samples each selection has in each split, and of how many places."""
         return self._rows(
             """SELECT selection AS name, count(*) AS samples,
                 count(*) FILTER (split = 'train') AS train,
@@ -130,55 +130,19 @@ class Facts:
             FROM selections GROUP BY selection ORDER BY selection"""
         )
 
-    def shards(self) -> list[dict[str, Any]]:
+    def split_countries(self, selection: str) -> list[dict[str, Any]]:
+        """How many samples of each country each split of a selection has, the largest first."""
         return self._rows(
-            """SELECT shard_set AS name, split, count(DISTINCT tar) AS shards, count(*) AS samples,
-                coalesce(sum(tar_size), 0)::BIGINT AS image_bytes
-            FROM shards GROUP BY shard_set, split
-            ORDER BY shard_set, array_position(['train', 'validation', 'test'], split)"""
+            f"""SELECT country_code AS code, count(*) AS samples,
+                count(*) FILTER (split = 'train') AS train,
+                count(*) FILTER (split = 'validation') AS validation,
+                count(*) FILTER (split = 'test') AS test
+            FROM selections WHERE selection = ? AND country_code IS NOT NULL
+            GROUP BY country_code ORDER BY samples DESC, code LIMIT {MAX_ROWS}""",  # noqa: S608
+            selection,
         )
 
-    def sample_pictures(self) -> list[Picture]:
-        """Kept pictures of the largest countries, the same number of each."""
-        return self._pictures(
-            f"""SELECT country_name, key, tar, tar_offset, tar_size,
-                coalesce(split_part(region_name, '_', 2), '') AS caption, source_url
-            FROM (SELECT *, count(*) OVER (PARTITION BY country_code) AS n,
-                    row_number() OVER (PARTITION BY country_code ORDER BY {order_hash_sql(0)}) AS r
-                FROM samples WHERE tar IS NOT NULL AND country_name IS NOT NULL),
-                (SELECT count(DISTINCT country_code) AS countries FROM samples)
-            WHERE r <= {_each("countries", MAX_PICTURES, MAX_COUNTRIES)}
-            ORDER BY n DESC, country_name, r LIMIT {MAX_PICTURES}"""  # noqa: S608
-        )
-
-    def rejected_pictures(self) -> list[Picture]:
-        """Examples for each reason, as they were captured."""
-        return self._pictures(
-            f"""SELECT reason, key, raw_segment, raw_offset, raw_size,
-                coalesce(nullif(detail, ''), 'same as ' || duplicate_of, '') AS caption, source_url
-            FROM (SELECT *, row_number()
-                    OVER (PARTITION BY reason
-                        ORDER BY {order_hash_sql(0)}, raw_segment, raw_offset, view)
-                    AS r
-                FROM captures WHERE status = 'rejected' AND reason IS NOT NULL),
-                (SELECT count(DISTINCT reason) AS reasons FROM captures)
-            WHERE r <= {_each("reasons", MAX_REJECTED_PICTURES, len(Reason))}
-            ORDER BY reason, r LIMIT {MAX_REJECTED_PICTURES}"""  # noqa: S608
-        )
-
-    def _pictures(self, sql: str) -> list[Picture]:
-        rows = self._connection.execute(sql).fetchall()
-        return [
-            Picture(group, key, file or "", offset or 0, size or 0, caption, url or "")
-            for group, key, file, offset, size, caption, url in rows
-        ]
-
-    def _rows(self, sql: str) -> list[dict[str, Any]]:
-        cursor = self._connection.execute(sql)
+    def _rows(self, sql: str, *values: str) -> list[dict[str, Any]]:
+        cursor = self._connection.execute(sql, values)
         names = [column[0] for column in cursor.description or []]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-
-
-def _each(groups: str, pictures: int, most: int) -> str:
-    """SQL for the pictures of each group when `groups`, but at most `most`, share `pictures`."""
-    return f"least({MAX_PER_GROUP}, {pictures} // greatest(1, least({groups}, {most})))"

@@ -1,13 +1,12 @@
 """What training left in `runs/`, as far as a report shows it."""
 
-import json
 from pathlib import Path
-from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
+
+from queries.stored import first_line, load_json
 
 MAX_PREDICTIONS = 24
-MAX_FILE_BYTES = 16 << 20
 
 
 class _Part(BaseModel):
@@ -69,7 +68,7 @@ def read_runs(folder: Path) -> tuple[list[Run], list[str]]:
     problems: list[str] = []
     for path in sorted(folder.glob("*/evaluation.json")):
         try:
-            evaluation = Evaluation.model_validate(_load(path))
+            evaluation = Evaluation.model_validate(load_json(path))
             runs.append(
                 Run(
                     name=path.parent.name,
@@ -79,7 +78,7 @@ def read_runs(folder: Path) -> tuple[list[Run], list[str]]:
                 )
             )
         except (OSError, ValueError) as error:
-            problems.append(f"runs/{path.parent.name}: {_first_line(error)}")
+            problems.append(f"runs/{path.parent.name}: {first_line(error)}")
     runs.sort(key=_rank)
     return runs, problems
 
@@ -92,7 +91,7 @@ def _rank(run: Run) -> tuple[float, str]:
 def _predictions(path: Path) -> list[Prediction]:
     if not path.is_file():
         return []
-    rows = _load(path)
+    rows = load_json(path)
     if not isinstance(rows, list):
         raise ValueError(f"{path.name}: not a list of predictions")
     return [Prediction.model_validate(row) for row in rows[:MAX_PREDICTIONS]]
@@ -102,7 +101,7 @@ def _describe(path: Path) -> str:
     """The plain values of the configuration that tell runs apart."""
     if not path.is_file():
         return ""
-    config = _load(path)
+    config = load_json(path)
     names = ("network", "epochs", "batch_size", "seed")
     values = config if isinstance(config, dict) else {}
     return ", ".join(
@@ -110,16 +109,3 @@ def _describe(path: Path) -> str:
         for name in names
         if isinstance(values.get(name), str | int)
     )
-
-
-def _load(path: Path) -> Any:
-    if path.stat().st_size > MAX_FILE_BYTES:
-        raise ValueError(f"{path.name}: larger than {MAX_FILE_BYTES >> 20} MiB")
-    return json.loads(path.read_bytes())
-
-
-def _first_line(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        problem = error.errors()[0]
-        return f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
-    return str(error).partition("\n")[0]

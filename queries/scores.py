@@ -48,11 +48,13 @@ def stored_numbers(layout: DatasetLayout) -> dict[str, float]:
 
 
 def score_charts(facts: Facts, thresholds: dict[str, float]) -> list[dict[str, Any]]:
-    """A histogram of every score that the dataset has."""
+    """A histogram of every score that the dataset has; `ends` are those of its axis."""
     charts = []
     for score in SCORES:
         limits = score.limits(thresholds)
         bins = facts.histogram(score.column, log=score.log, reach=limits)
         svg = Markup(histogram(bins, thresholds=limits, log=score.log))  # noqa: S704 - numbers only
-        charts.append({"score": score, "svg": svg, "limits": limits})
-    return [chart for chart in charts if chart["svg"]]
+        if svg:
+            ends = (bins[0].low, bins[-1].high)
+            charts.append({"score": score, "svg": svg, "limits": limits, "ends": ends})
+    return charts

@@ -1,49 +1,103 @@
-"""Small pictures for the report, as `data:` URIs. What cannot be shown is None, never an error."""
+"""Small pictures for a page, as `data:` URIs. What cannot be shown is None, never an error."""
 
 import base64
 import io
+import os
 import warnings
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
 
+from shards.console import progress
 from shards.errors import WorkError
 from shards.paths import inside
 from shards.read import read_range
 
 MAX_BYTES = 16 << 20
 MAX_PIXELS = 64_000_000
+MAX_THUMBNAIL_BYTES = 14_000
+"""For each 240 pixels of width: noise takes several times the bytes of a photograph."""
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
+_QUALITIES = (75, 55, 35, 15)
+
+Place = tuple[str, int, int]
+"""A file inside the dataset, and the offset and size of a picture's bytes in it."""
 
 
 def thumbnail(data: bytes, width: int) -> str | None:
-    """A JPEG at most `width` wide; None for what is not a picture or claims too many pixels."""
+    """A JPEG at most `width` wide and 3/2 of it high.
+
+    None for what is not a picture or claims too many pixels, or takes too many bytes when small.
+    """
+    with _warnings_as_errors():
+        return _thumbnail(data, width)
+
+
+@contextmanager
+def _warnings_as_errors() -> Iterator[None]:
+    """A bomb or a damaged header is no picture. For all threads, so it stands around them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
+def _thumbnail(data: bytes, width: int) -> str | None:
+    most = MAX_THUMBNAIL_BYTES * width // 240
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # a bomb or a damaged header is no picture
-            with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    return None
-                image.draft("RGB", (width * 2, width * 2))
-                small = image.convert("RGB")
-        small.thumbnail((width, width), Image.Resampling.LANCZOS)
-        out = io.BytesIO()
-        small.save(out, "JPEG", quality=80, optimize=True)
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                return None
+            image.draft("RGB", (width * 2, width * 2))
+            small = image.convert("RGB")
+        small.thumbnail((width, width * 3 // 2), Image.Resampling.LANCZOS)
+        for quality in _QUALITIES:
+            out = io.BytesIO()
+            small.save(out, "JPEG", quality=quality, optimize=True)
+            if out.tell() <= most:
+                return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode()
     # Pillow's decoders raise many types for damaged data; each means the same here.
     except Exception:
         return None
-    return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode()
+    return None
 
 
 def stored_thumbnail(root: Path, file: str, offset: int, size: int, width: int) -> str | None:
     """The picture at a place inside one of the dataset's tars."""
+    with _warnings_as_errors():
+        return _stored(root, file, offset, size, width)
+
+
+def _stored(root: Path, file: str, offset: int, size: int, width: int) -> str | None:
     path = inside(root, file)
     if path is None or not 0 < size <= MAX_BYTES or offset < 0:
         return None
     try:
-        return thumbnail(read_range(path, offset, size), width)
+        return _thumbnail(read_range(path, offset, size), width)
     except WorkError:
         return None
+
+
+def stored_thumbnails(root: Path, places: Iterable[Place], width: int) -> dict[Place, str | None]:
+    """`stored_thumbnail` of each place, once for each: decoders run beside one another."""
+    different = list(dict.fromkeys(places))
+
+    def small(place: Place) -> str | None:
+        return _stored(root, *place, width)
+
+    found = {}
+    with (
+        _warnings_as_errors(),
+        progress("pictures", len(different)) as advance,
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+    ):
+        images = pool.map(small, different)
+        for place, image in zip(different, images, strict=True):
+            found[place] = image
+            advance()
+    return found
 
 
 def file_thumbnail(root: Path, name: str, width: int) -> str | None:

@@ -1,4 +1,7 @@
-"""The world map as inline SVG. Colours come from the page's style sheet, by class."""
+"""The world map as inline SVG. Colours come from the page's style sheet, by class.
+
+It is the whole map where no script runs; `templates/map.js` draws the same outlines when one does.
+"""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,11 +9,16 @@ from dataclasses import dataclass
 from functools import cache
 from html import escape
 
-from shards.world.outlines import outlines
-from shards.world.projection import ASPECT, project
+import numpy as np
 
-MAP_WIDTH = 1000.0
+from shards.world.outlines import outlines
+from shards.world.projection import ASPECT, project, project_all
+
+MAP_UNITS = 100_000
+"""Width of the map in units of its own; the outlines stand on whole ones, 0.34 km on average."""
 _SHADES = 5
+_DOT, _DOT_MORE = 160.0, 800.0
+"""Radius in units of a cell without samples, and by how much that of the fullest is larger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +35,11 @@ def world_map(cells: Iterable[Cell], countries: Mapping[str, tuple[str, int]]) -
 
     `countries`: code to (name, samples).
     """
-    height = MAP_WIDTH / ASPECT
+    height = MAP_UNITS / ASPECT
     most = max((samples for _, samples in countries.values()), default=0)
     land = [_land(code, path, *countries.get(code, ("", 0)), most) for code, path in _outlines()]
     return (
-        f'<svg class="map" viewBox="0 0 {MAP_WIDTH:.0f} {height:.0f}" role="img"'
+        f'<svg class="map" viewBox="0 0 {MAP_UNITS} {height:.0f}" role="img"'
         ' aria-label="World map of the samples">'
         f'<path class="sea" d="{_sphere()}"/><path class="graticule" d="{_graticule()}"/>'
         f"<g>{''.join(land)}</g><g>{''.join(_dots(list(cells)))}</g></svg>"
@@ -40,21 +48,21 @@ def world_map(cells: Iterable[Cell], countries: Mapping[str, tuple[str, int]]) -
 
 def _land(code: str, path: str, name: str, samples: int, most: int) -> str:
     if not samples:
-        return f'<path class="land" d="{path}"/>'
+        return f'<path class="land" data-code="{code}" d="{path}"/>'
     # Logarithmic, because counts of countries span orders of magnitude.
     shade = 1 + int((_SHADES - 1) * math.log1p(samples) / math.log1p(most))
     title = f"<title>{escape(name or code)}: {samples:,}</title>"
-    return f'<path class="land shade-{shade}" d="{path}">{title}</path>'
+    return f'<path class="land shade-{shade}" data-code="{code}" d="{path}">{title}</path>'
 
 
 def _dots(cells: list[Cell]) -> Iterable[str]:
     most = max((cell.samples for cell in cells), default=1)
     # Large ones first, so that small neighbours stay visible.
     for cell in sorted(cells, key=lambda cell: (-cell.samples, cell.lat, cell.lon)):
-        x, y = project(cell.lat, cell.lon, MAP_WIDTH)
-        radius = 1.6 + 8 * math.sqrt(cell.samples / most)
+        x, y = project(cell.lat, cell.lon, MAP_UNITS)
+        radius = _DOT + _DOT_MORE * math.sqrt(cell.samples / most)
         yield (
-            f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}">'
+            f'<circle class="dot" cx="{x:.0f}" cy="{y:.0f}" r="{radius:.0f}">'
             f"<title>{cell.samples:,} near {cell.lat:.1f}, {cell.lon:.1f}</title></circle>"
         )
 
@@ -66,29 +74,26 @@ def _outlines() -> tuple[tuple[str, str], ...]:
 
 
 def _ring(ring: Sequence[Sequence[float]]) -> str:
-    return _line((lat, lon) for lon, lat in ring) + "Z"
+    return _line([(lat, lon) for lon, lat in ring]) + "z"
 
 
-def _line(points: Iterable[tuple[float, float]]) -> str:
-    """The path through (lat, lon) points, to a tenth of a pixel."""
-    steps = []
-    last = ""
-    for lat, lon in points:
-        x, y = project(lat, lon, MAP_WIDTH)
-        step = f"{x:.1f} {y:.1f}"
-        if step != last:
-            steps.append(step)
-            last = step
-    return "M" + "L".join(steps)
+def _line(points: Sequence[tuple[float, float]]) -> str:
+    """The path through (lat, lon) points on whole units: the first one, then the steps."""
+    lats, lons = np.array(points, np.float64).T
+    at = np.rint(project_all(lats, lons, MAP_UNITS)).astype(np.int64).T
+    steps = np.diff(at, axis=0)
+    steps = steps[steps.any(axis=1)]
+    path = " ".join(f"{x} {y}" for x, y in steps.tolist())
+    return f"M{at[0, 0]} {at[0, 1]}" + (f"l{path}" if path else "")
 
 
 def _sphere() -> str:
-    east = [(lat, 180.0) for lat in range(-90, 91, 5)]
-    west = [(lat, -180.0) for lat in range(90, -91, -5)]
-    return _line(east + west) + "Z"
+    east = [(lat, 180.0) for lat in range(-90, 91, 2)]
+    west = [(lat, -180.0) for lat in range(90, -91, -2)]
+    return _line(east + west) + "z"
 
 
 def _graticule() -> str:
-    meridians = (_line((lat, lon) for lat in range(-90, 91, 5)) for lon in range(-150, 180, 30))
-    parallels = (_line(((lat, -180), (lat, 180))) for lat in range(-60, 90, 30))
+    meridians = (_line([(lat, lon) for lat in range(-90, 91, 2)]) for lon in range(-150, 180, 30))
+    parallels = (_line([(lat, -180), (lat, 180)]) for lat in range(-60, 90, 30))
     return "".join((*meridians, *parallels))

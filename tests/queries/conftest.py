@@ -1,6 +1,6 @@
 """A small dataset made by hand, with the real schema and real images."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from crawler.browser import launch_options
 from lostfound import main
 from shards.capture import Capture
 from shards.layout import DatasetLayout
@@ -132,6 +133,17 @@ def hand_made(tmp_path: Path) -> HandMade:
     root = tmp_path / "it's a [data] *set*; --"
     root.mkdir()
     return HandMade(DatasetLayout(root))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A real Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(**launch_options())
+        yield browser
+        browser.close()
 
 
 @pytest.fixture

@@ -1,13 +1,12 @@
 """The calibration page: the right pictures on both sides of a threshold, and what scores see."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from crawler.browser import launch_options
 from enrich.options import EnrichOptions
 from enrich.run import enrich_dataset
 from enrich.scores.degrade import darken, degradations
@@ -19,16 +18,6 @@ from tests.queries.conftest import HandMade, picture, row
 
 Run = Callable[..., tuple[int, str, str]]
 HOSTILE = "</style><script>alert(1)</script>\"'&"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(**launch_options())
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

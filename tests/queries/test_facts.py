@@ -1,7 +1,7 @@
 """The report's numbers on rows whose scores are known."""
 
 from queries.catalogue import connect
-from queries.facts import BINS, Facts
+from queries.facts import BINS, MAX_AUTHORS, Facts
 from tests.queries.conftest import HandMade, row
 
 
@@ -32,10 +32,22 @@ def test_histograms_without_spread(hand_made: HandMade) -> None:
     assert sum(b.kept for b in facts.histogram("brightness", log=False, reach=[3])) == 2
 
 
-def test_cells_and_pictures_are_bounded(hand_made: HandMade) -> None:
+def test_cells_are_bounded(hand_made: HandMade) -> None:
     hand_made.add_part([row(i, "SE", tar="x.tar", lat=i % 90, lon=0.5) for i in range(300)])
     facts = Facts(connect(hand_made.layout))
     cells = facts.cells()
     assert len(cells) == 45
     assert sum(cell.samples for cell in cells) == 300
-    assert len(facts.sample_pictures()) == 6
+
+
+def test_authors_and_licences(hand_made: HandMade) -> None:
+    rows = [row(i, attribution=f"author {i % 30:02d}") for i in range(60)]
+    hand_made.add_part([*rows, row(60, attribution="", license=None), row(61, "DE")])
+    facts = Facts(connect(hand_made.layout))
+    authors = facts.authors()
+    assert (authors["all"], authors["without"]) == (31, 1)
+    assert len(authors["first"]) == MAX_AUTHORS
+    first = {"author": "author 00", "samples": 2, "licences": "CC-BY-SA-4.0"}
+    assert authors["first"][0] == first
+    assert [row["license"] for row in facts.licences()] == ["CC-BY-SA-4.0", "not stated"]
+    assert facts.licences()[0]["authors"] == 31
