@@ -8,6 +8,7 @@ import typer
 
 from shards.console import print_summary
 from shards.errors import UsageError
+from shards.fetch import commands as fetch
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
 
@@ -24,6 +25,7 @@ def register(app: typer.Typer) -> None:
     """Adds this stage's verbs to the `lostfound` command."""
     app.command("build")(build)
     app.command("verify")(verify)
+    fetch.register(app)
 
 
 def build(

@@ -136,18 +136,23 @@ def load_manifest(directory: Path) -> Manifest:
         raise WorkError(f"{path}: missing; the build did not finish: run it again") from None
     except OSError as error:
         raise WorkError(f"{path}: cannot be read ({error.strerror})") from None
+    return parse_manifest(text, str(path))
+
+
+def parse_manifest(text: bytes, where: str) -> Manifest:
+    """Validates a manifest's text; errors as `load_manifest`, naming `where` it stands."""
     try:
         version = _Version.model_validate_json(text)
         if version.format == FORMAT and version.format_version > FORMAT_VERSION:
             raise UsageError(
-                f"{path}: format version {version.format_version}, but this program reads up to"
+                f"{where}: format version {version.format_version}, but this program reads up to"
                 f" {FORMAT_VERSION}; update lostfound"
             )
         manifest = Manifest.model_validate_json(text)
     except ValidationError as error:
-        raise WorkError(f"{path}: not a manifest: {first_problem(error)}") from None
+        raise WorkError(f"{where}: not a manifest: {first_problem(error)}") from None
     if manifest.format != FORMAT:
-        raise WorkError(f"{path}: format {manifest.format!r} is not {FORMAT!r}")
+        raise WorkError(f"{where}: format {manifest.format!r} is not {FORMAT!r}")
     return manifest
 
 

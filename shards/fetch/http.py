@@ -25,7 +25,7 @@ _HUB = re.compile(
 )
 
 
-class _Again(Exception):
+class _AgainError(Exception):
     """Something that may pass: asked again after a pause."""
 
     def __init__(self, what: str, pause: float = 0.0) -> None:
@@ -87,7 +87,7 @@ class HttpSource(Source):
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return await self._once(path, headers, expected)
-            except (_Again, aiohttp.ClientError, TimeoutError, OSError) as error:
+            except (_AgainError, aiohttp.ClientError, TimeoutError, OSError) as error:
                 if attempt == ATTEMPTS:
                     text = " ".join(str(error).split()) or "it does not answer"
                     raise WorkError(
@@ -123,7 +123,7 @@ class HttpSource(Source):
             )
         if status in _PASSING:
             pause = answer.headers.get("Retry-After", "")
-            return _Again(f"HTTP status {status}", float(pause) if pause.isdecimal() else 0.0)
+            return _AgainError(f"HTTP status {status}", float(pause) if pause.isdecimal() else 0.0)
         if status == HTTPStatus.NOT_FOUND and path == "manifest.json":
             return no_shards(self.name)
         if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
@@ -149,7 +149,9 @@ def hub_source(url: str) -> HttpSource:
 
     match = _HUB.fullmatch(url.rstrip("/"))
     if match is None:
-        raise UsageError(f"{url}: write hf://datasets/owner/name, with @revision where you want one")
+        raise UsageError(
+            f"{url}: write hf://datasets/owner/name, with @revision where you want one"
+        )
     revision = quote(match["revision"] or "main", safe="")
     folder = quote(match["path"] or "")
     token = get_token()

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from itertools import batched
 from typing import Any
 
 import pyarrow as pa
@@ -47,7 +46,8 @@ async def find_places(
     search = _Search(source, manifest)
     condition = Condition(where, (await search.table(tars[0])).schema)
     left = limit
-    for several in batched(tars, SHARDS_AT_A_TIME):
+    for first in range(0, len(tars), SHARDS_AT_A_TIME):
+        several = tars[first : first + SHARDS_AT_A_TIME]
         for found in await asyncio.gather(*(search.places(tar, condition) for tar in several)):
             places = found if left is None else found[:left]
             if places:

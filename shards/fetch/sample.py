@@ -1,5 +1,6 @@
 """One fetched sample: its image and its JSON, cut out of the bytes of a tar and checked."""
 
+import hashlib
 import json
 import tarfile
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from shards.segment import MAX_JSON_BYTES
 from shards.tar import BLOCK, Member, padded
 
 _TYPES = {str: pa.string(), float: pa.float64(), int: pa.int64()}
+JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
 _MOMENTS = ("captured_at",)
 
 
@@ -42,13 +44,24 @@ def json_extent(data: bytes, size: int) -> tuple[str, int, int]:
     return key, start + BLOCK, member.size
 
 
-def read_sample(data: bytes, size: int) -> Fetched:
-    """A sample from the bytes of its image up to the end of its JSON. Raises ValueError."""
+def read_sample(data: bytes, size: int, *, captured: bool) -> Fetched:
+    """A sample from the bytes of its image up to the end of its JSON.
+
+    `captured`: the image is the captured file, whose SHA-256 the JSON tells. Raises ValueError.
+    """
     key, start, length = json_extent(data, size)
-    record = json.loads(data[start : start + length])
-    if not isinstance(record, dict) or record.get("key") != key:
+    found = json.loads(data[start : start + length])
+    if not isinstance(found, dict) or found.get("key") != key:
         raise ValueError(f"the JSON of {key} is another sample's")
-    return Fetched(key, data[:size], {name: _known(record.get(name), kind) for name, kind in SAMPLE_FIELDS.items()})
+    image = data[:size]
+    record = {name: _known(found.get(name), kind) for name, kind in SAMPLE_FIELDS.items()}
+    if captured:
+        right = hashlib.sha256(image).hexdigest() == record["sha256"]
+    else:
+        right = image.startswith(JPEG_START) and image.endswith(JPEG_END)
+    if not right:
+        raise ValueError(f"the image of {key} is damaged")
+    return Fetched(key, image, record)
 
 
 def _known(value: Any, kind: type) -> Any:

@@ -40,7 +40,9 @@ class Range:
     end: int
 
 
-def spans(wanted: Iterable[W], gap: int = GAP_BYTES, longest: int = LONGEST_BYTES) -> Iterator[Span[W]]:
+def spans(
+    wanted: Iterable[W], gap: int = GAP_BYTES, longest: int = LONGEST_BYTES
+) -> Iterator[Span[W]]:
     """Joins ranges whose gaps are at most `gap` bytes into spans of at most `longest` bytes."""
     held: list[W] = []
     start = end = 0
