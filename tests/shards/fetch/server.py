@@ -1,4 +1,4 @@
-"""A web server on loopback that shows a folder by ranges, counts what it sends and makes trouble."""
+"""A web server on loopback: shows a folder by ranges, counts what it sends, makes trouble."""
 
 import threading
 from collections.abc import Callable, Iterator
