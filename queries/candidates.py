@@ -5,8 +5,8 @@ What is dropped for its own sake is dropped here, before quotas and limits: thes
 
 import duckdb
 
+from queries.errors import sql_error
 from queries.options import Options
-from queries.query import sql_error
 from shards.errors import WorkError
 from shards.keys import order_hash_sql
 from shards.rights import LICENSED_SQL

@@ -8,7 +8,7 @@
 `shards`      the metadata rows of every built shard set, with the column `shard_set`
 
 Each view is there from the start, empty and with the right columns until its files exist. Beside
-them stand the macros of `queries.macros`.
+them stand the macros of `queries.macros`, and for a question the table of `queries.areas`.
 """
 
 import secrets
@@ -18,7 +18,7 @@ from collections.abc import Iterable
 import duckdb
 import pyarrow as pa
 
-from queries.files import Files
+from queries.errors import decoded
 from queries.macros import add_macros
 from queries.sources import LocalSource, Source, quoted
 from shards.errors import WorkError
@@ -46,7 +46,6 @@ SELECTION_SCHEMA = pa.schema(
         ("content", pa.int64()),  # the first 15 hexadecimal digits of `sha256`
     ]
 )
-VIEWS = ("captures", "samples", "duplicates", "clusters", "selections", "shards")
 
 _SQL_TYPES = {
     pa.string(): "VARCHAR",
@@ -59,7 +58,7 @@ _SQL_TYPES = {
 
 
 def connect(dataset: DatasetLayout | Source, *, locked: bool = True) -> duckdb.DuckDBPyConnection:
-    """An in-memory database with the views of `VIEWS` over the dataset's files.
+    """An in-memory database with the views of `VIEWS` and the macros over the dataset's files.
 
     When `locked`, SQL can open the files behind the views and nothing else: no other file, no
     network, no extension, no Python variable, and no setting can be changed. Times are UTC.
@@ -79,27 +78,23 @@ def connect(dataset: DatasetLayout | Source, *, locked: bool = True) -> duckdb.D
     )
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET enable_progress_bar = false")
-    files = Files.of(source.names(), source.own_name)
+    # With positions and candidates: see `queries.errors`.
+    connection.execute("SET errors_as_json = true")
     if locked:
-        source.check(files)
-    for name, statement in _Views(connection, source, files).statements().items():
+        source.check()
+    for name, statement in _Views(connection, source).statements().items():
         try:
             connection.execute(f"CREATE VIEW {name} AS {statement}")
         except duckdb.Error as error:
             raise WorkError(
                 f"{source}: the files of {name} do not fit together"
-                f" ({first_lines(error)}); remove the file and make it again"
+                f" ({decoded(error)[0]}); remove the file and make it again"
             ) from None
     connection.execute("CREATE VIEW samples AS SELECT * FROM captures WHERE status = 'kept'")
     add_macros(connection)
     if locked:
-        _lock(connection, source.opened(files))
+        _lock(connection, source.opened)
     return connection
-
-
-def first_lines(error: Exception) -> str:
-    """What DuckDB says, with its hint, without the excerpt of the statement."""
-    return " ".join(str(error).partition("\n\nLINE ")[0].split())
 
 
 def _lock(connection: duckdb.DuckDBPyConnection, paths: Iterable[str]) -> None:
@@ -112,10 +107,10 @@ def _lock(connection: duckdb.DuckDBPyConnection, paths: Iterable[str]) -> None:
 class _Views:
     """The statements behind the views of one dataset."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, source: Source, files: Files) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, source: Source) -> None:
         self._connection = connection
         self._source = source
-        self._files = files
+        self._files = source.files
 
     def statements(self) -> dict[str, str]:
         return {

@@ -25,16 +25,22 @@ def register(app: typer.Typer) -> None:
 
 
 def query(
-    dataset: Path = DATASET,
+    dataset: str = typer.Argument(
+        ..., help="The dataset directory, or its address: s3://, gs://, hf://, https://."
+    ),
     sql: str | None = typer.Argument(None, help="One SQL statement.", show_default=False),
     file: Path | None = typer.Option(None, "--file", help="Read the statement from a file."),
     name: str | None = typer.Option(
         None, "--name", help="A saved question: country_counts, rejections, …; `list` names all."
     ),
+    param: list[str] = typer.Option(
+        [], help="Value of $name in the statement, as name=value; @FILE for the text of a file."
+    ),
     form: Format | None = typer.Option(
         None, "--format", help="Default: by the name of --out, else table."
     ),
     out: Path | None = typer.Option(None, "--out", help="Write to this file instead of stdout."),
+    explain: bool = typer.Option(False, "--explain", help="Show how it would be run instead."),
     unsafe: bool = typer.Option(
         False,
         "--unsafe",
@@ -43,19 +49,27 @@ def query(
 ) -> None:
     """Asks the dataset in SQL (DuckDB).
 
-    The views are captures (every row), samples (the kept ones), selections and shards. Only
+    The views are captures (every row), samples (the kept ones), duplicates, clusters, selections
+    and shards. Macros: haversine_km(lat1, lon1, lat2, lon2), destination(lat, lon, bearing, km),
+    cell(lat, lon, size_km), cell_centre(cell, size_km), continent(country_code), share(n). Only
     statements that read are allowed, and only the dataset's own files can be opened.
     """
     from queries import query as questions
+    from queries.parameters import parse_parameters
     from queries.render import render
+    from queries.sources import open_source
 
     if name == "list":
         print_summary("Saved queries", questions.saved_queries(), as_json=False)
         return
     statement = questions.statement(sql, file, name)
-    layout = DatasetLayout.existing(dataset)
-    rows = questions.run_query(layout, statement, unsafe=unsafe)
-    render(rows, form, out)
+    given = parse_parameters(param)
+    source = open_source(dataset)
+    if not source.files.parts:
+        print_line(f"note: {source} has no captures that are enriched; `lostfound enrich` does it")
+    rows = questions.run_query(source, statement, given, explain=explain, unsafe=unsafe)
+    if not render(rows, form, out):
+        print_line("no rows")
 
 
 def select(

@@ -2,13 +2,11 @@
 SELECT
     country_code,
     any_value(country_name) AS country_name,
+    continent(country_code) AS continent,
     count(*) AS captures,
     count(*) FILTER (status = 'kept') AS kept,
     count(DISTINCT region_id) FILTER (status = 'kept') AS regions,
-    round(
-        count(*) FILTER (status = 'kept')
-        / nullif(sum(count(*) FILTER (status = 'kept')) OVER (), 0), 4
-    ) AS share_of_kept
+    round(share(count(*) FILTER (status = 'kept')), 4) AS share_of_kept
 FROM captures
 GROUP BY country_code
 ORDER BY kept DESC, captures DESC, country_code;

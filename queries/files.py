@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 from shards.keys import is_key
 
+VIEWS = ("captures", "samples", "duplicates", "clusters", "selections", "shards")
+"""What `queries.catalogue` makes of the files."""
 FOLDERS = ("enriched", "catalog", "selections", "shards", "metadata")
 """Where the files stand; what else a dataset has, the views never read."""
 MANIFEST = "manifest.json"

@@ -1,28 +1,34 @@
--- Which pairs of samples lie within 50 m of each other: candidates for one view taken twice.
--- Cells of 0.001 degrees with their neighbours keep the join small; distances are haversine.
-WITH cells AS (
-    SELECT key, lat, lon, floor(lat * 1000)::INTEGER AS y, floor(lon * 1000)::INTEGER AS x
-    FROM samples
-    WHERE lat IS NOT NULL AND abs(lat) < 85
+-- Which pairs of samples lie near each other: candidates for one view taken twice.
+-- Cells as high as the distance, with their neighbours, keep the join small.
+-- $metres: pairs up to so far apart. Default 50.
+WITH grid AS (
+    -- A degree of latitude has 111.19 km.
+    SELECT
+        $metres::DOUBLE / 111000 AS degrees,
+        floor(360 / ($metres::DOUBLE / 111000))::BIGINT AS columns
+),
+cells AS (
+    SELECT
+        key,
+        lat,
+        lon,
+        columns,
+        floor(lat / degrees)::BIGINT AS y,
+        floor((lon + 180) / 360 * columns)::BIGINT % columns AS x,
+        -- A degree of longitude shrinks towards the poles, so more cells are neighbours there.
+        ceil(1 / cos(radians(least(abs(lat) + degrees, 89.9))))::BIGINT AS reach
+    FROM samples, grid
+    WHERE lat IS NOT NULL AND lon IS NOT NULL
 ),
 neighbours AS (
-    SELECT c.* REPLACE (c.y + dy.step AS y, c.x + dx.step AS x)
-    FROM cells AS c, range(-1, 2) AS dy(step), range(-8, 9) AS dx(step)
-    -- A degree of longitude shrinks towards the poles, so more cells are neighbours there.
-    WHERE abs(dx.step) <= ceil(0.5 / cos(radians(c.lat)))
-),
-pairs AS (
-    SELECT
-        a.key AS key_a,
-        b.key AS key_b,
-        2 * 6371008.8 * asin(least(1, sqrt(
-            sin(radians(b.lat - a.lat) / 2) ^ 2
-            + cos(radians(a.lat)) * cos(radians(b.lat)) * sin(radians(b.lon - a.lon) / 2) ^ 2
-        ))) AS metres
-    FROM cells AS a
-    JOIN neighbours AS b ON a.y = b.y AND a.x = b.x AND a.key < b.key
+    SELECT key, lat, lon, y + dy.step AS y, (x + dx.step + columns) % columns AS x
+    FROM cells, range(-1, 2) AS dy(step), unnest(range(-reach, reach + 1)) AS dx(step)
 )
-SELECT key_a, key_b, round(metres, 1) AS metres
-FROM pairs
-WHERE metres <= 50
+SELECT
+    a.key AS key_a,
+    b.key AS key_b,
+    round(1000 * haversine_km(a.lat, a.lon, b.lat, b.lon), 1) AS metres
+FROM cells AS a
+JOIN neighbours AS b ON a.y = b.y AND a.x = b.x AND a.key < b.key
+WHERE 1000 * haversine_km(a.lat, a.lon, b.lat, b.lon) <= $metres
 ORDER BY metres, key_a, key_b;

@@ -1,38 +1,62 @@
-"""Questions in SQL: checks that a statement only reads, runs it, and renders the rows."""
+"""Questions in SQL: checks that a statement only reads, and runs it."""
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from queries.catalogue import VIEWS, connect, first_lines
-from shards.errors import UsageError
-from shards.layout import DatasetLayout
+from queries.areas import add_areas
+from queries.catalogue import connect
+from queries.errors import nearest, sql_error, syntax_error
+from queries.parameters import Value, fill
+from queries.sources import Source
+from shards.errors import UsageError, WorkError
 
 BATCH_ROWS = 65_536
 SAVED = Path(__file__).parent
 
-_EXPLAIN = re.compile(r"\s*EXPLAIN(\s+ANALYZE)?\s+", re.IGNORECASE)
+_EXPLAIN = re.compile(r"\A\s*EXPLAIN(\s+ANALYZE)?\s+", re.IGNORECASE)
 _READING_NODES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
+_OF_FILES = (duckdb.IOException, duckdb.InvalidInputException, duckdb.InternalException, OSError)
+"""What a damaged file may raise; each has other causes, too."""
 
 
-def run_query(layout: DatasetLayout, sql: str, *, unsafe: bool = False) -> pa.RecordBatchReader:
-    """The rows that `sql` asks for, as a stream of Arrow batches.
+def run_query(
+    source: Source,
+    sql: str,
+    given: Mapping[str, Value] | None = None,
+    *,
+    explain: bool = False,
+    unsafe: bool = False,
+) -> pa.RecordBatchReader:
+    """The rows that `sql` asks for, as a stream of Arrow batches, or with `explain` its plan.
 
     One statement that only reads (SELECT, DESCRIBE, SUMMARIZE, SHOW, EXPLAIN) on a locked
-    connection; `unsafe` lifts both limits. Raises UsageError with DuckDB's own hint.
+    connection; `unsafe` lifts both limits. `given` are the values of its parameters. Raises
+    UsageError with DuckDB's own hint, WorkError for a damaged file; so does the stream.
     """
-    connection = connect(layout, locked=not unsafe)
+    connection = connect(source, locked=not unsafe)
     if not unsafe:
         check_reads_only(connection, sql)
+    add_areas(connection, sql)
     try:
-        return connection.sql(sql).to_arrow_reader(BATCH_ROWS)
+        values = fill(sql, _asked(connection, sql), given or {})
+        if not _EXPLAIN.match(sql) and (explain or not unsafe):
+            # Errors found here say where; those of a relation do not.
+            plan = connection.execute(f"EXPLAIN\n{sql}", values).fetchall()
+            if explain:
+                return _table(explain_key=[plan[0][0]], explain_value=[plan[0][1]])
+        relation: duckdb.DuckDBPyRelation | None = connection.sql(sql, params=values)
+        if relation is None:  # the statement has no answer
+            return _table()
+        reader = relation.to_arrow_reader(BATCH_ROWS)
     except duckdb.Error as error:
-        raise sql_error(error) from None
+        raise _explained(source, error, sql) from None
+    return pa.RecordBatchReader.from_batches(reader.schema, _stream(source, reader))
 
 
 def check_reads_only(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
@@ -40,12 +64,13 @@ def check_reads_only(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
 
     The syntax tree decides, because a WITH clause may hold COPY, INSERT, UPDATE and DELETE.
     """
-    bare = _EXPLAIN.sub("", sql, count=1) if _EXPLAIN.match(sql) else sql
+    # Blanks instead of EXPLAIN, so that errors name the right column.
+    bare = _EXPLAIN.sub(lambda match: re.sub(r"\S", " ", match.group()), sql, count=1)
     [(text,)] = connection.execute("SELECT json_serialize_sql(?)", [bare]).fetchall()
     tree = json.loads(text)
+    if error := syntax_error(tree):
+        raise sql_error(error, sql=bare)
     if tree["error"]:
-        if tree.get("error_type") == "parser":
-            raise UsageError(f"SQL: {tree['error_message']}")
         raise UsageError(
             "SQL: only statements that read are allowed (SELECT, DESCRIBE, SUMMARIZE, SHOW,"
             " EXPLAIN; PIVOT with its values listed); --unsafe allows everything"
@@ -56,14 +81,6 @@ def check_reads_only(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
     if writing:
         names = ", ".join(sorted(kind.split("_")[0] for kind in writing))
         raise UsageError(f"SQL: {names} inside a WITH clause writes; --unsafe allows everything")
-
-
-def sql_error(error: Exception, what: str = "SQL") -> UsageError:
-    """One line: DuckDB's message and candidates, and the views when a table is unknown."""
-    message = first_lines(error)
-    if "Table with name" in message:
-        message = f"{message.partition(' Did you mean')[0]} The views are {', '.join(VIEWS)}."
-    return UsageError(f"{what}: {message}")
 
 
 def saved_queries() -> dict[str, str]:
@@ -78,7 +95,9 @@ def saved_query(name: str) -> str:
     """The SQL of a saved question."""
     names = saved_queries()
     if name not in names:
-        raise UsageError(f"no saved query {name!r}; there are {', '.join(names)}")
+        near = nearest(name, list(names))
+        hint = f"did you mean {near}? " if near else ""
+        raise UsageError(f"no saved query {name!r}; {hint}there are {', '.join(names)}")
     return (SAVED / f"{name}.sql").read_text(encoding="utf-8")
 
 
@@ -93,6 +112,33 @@ def statement(sql: str | None, file: Path | None, name: str | None) -> str:
             reason = getattr(error, "strerror", None) or "not UTF-8 text"
             raise UsageError(f"{file}: {reason}") from None
     return saved_query(name) if name is not None else str(sql)
+
+
+def _asked(connection: duckdb.DuckDBPyConnection, sql: str) -> set[str]:
+    """The names of a statement's parameters."""
+    return {name for one in connection.extract_statements(sql) for name in one.named_parameters}
+
+
+def _stream(source: Source, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    """The batches; DuckDB streams, so a value that cannot be cast may be found only here."""
+    while True:
+        try:
+            batch = reader.read_next_batch()
+        except StopIteration:
+            return
+        except (OSError, pa.ArrowException, duckdb.Error) as error:
+            raise _explained(source, error) from None
+        yield batch
+
+
+def _explained(source: Source, error: Exception, sql: str = "") -> UsageError | WorkError:
+    if isinstance(error, _OF_FILES) and (damage := source.damage()):
+        return WorkError(f"{damage}; remove the file and make it again")
+    return sql_error(error, sql=sql, prefix="EXPLAIN\n")
+
+
+def _table(**columns: list[str]) -> pa.RecordBatchReader:
+    return pa.table(columns).to_reader()
 
 
 def _node_types(tree: Any) -> Iterator[str]:

@@ -9,8 +9,8 @@ import duckdb
 from queries.catalogue import connect
 from queries.choices import Rule
 from queries.counts import read_counts
+from queries.errors import sql_error
 from queries.naming import areas_km2, check_names, in_pool_names
-from queries.query import sql_error
 from queries.rules import Wish
 from shards.errors import UsageError, WorkError
 from shards.layout import DatasetLayout

@@ -14,122 +14,104 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from queries.choices import Format
-from queries.query import sql_error
+from queries.table import as_plan, as_table, is_plan
 from shards.atomic import atomic_file
 from shards.errors import UsageError
 
-TABLE_ROWS = 1_000
-"""A table is for reading: longer results end with a line that says so."""
 
-
-def render(reader: pa.RecordBatchReader, form: Format | None, out: Path | None) -> None:
+def render(reader: pa.RecordBatchReader, form: Format | None, out: Path | None) -> int:
     """Writes every row to the file `out`, which appears complete or not at all, or to stdout.
 
-    Without `form`, the extension of `out` decides, else it is a table.
+    Without `form`, the extension of `out` decides, else it is a table. Returns the number of rows.
     """
     if form is None:
         known = {f".{form}": form for form in Format}
         form = known.get(out.suffix.lower(), Format.TABLE) if out else Format.TABLE
-    if form is Format.PARQUET and out is None:
+    if out is not None:
+        with atomic_file(out) as file:
+            return write_rows(reader, form, file)
+    if form is Format.PARQUET:
         raise UsageError("--format parquet is not text; give --out F.parquet too")
     try:
-        if out is not None:
-            with atomic_file(out) as file:
-                write_rows(reader, form, file)
-            return
         terminal = sys.stdout.isatty()
         width = shutil.get_terminal_size().columns if terminal else None
-        write_rows(reader, form, sys.stdout.buffer, width=width)
+        count = write_rows(reader, form, sys.stdout.buffer, width=width)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         # The reader, `head` for one, has seen enough; leave nothing for the exit to flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return count
 
 
 def write_rows(
     reader: pa.RecordBatchReader, form: Format, out: BinaryIO, *, width: int | None = None
-) -> None:
-    """Writes every row to `out`; a table has `width` columns of text (None: as wide as needed).
+) -> int:
+    """Writes every row to `out`, and returns their number.
 
-    CSV has a header and, like JSON, times in ISO 8601 and nested values as JSON. JSON is one
-    array of objects; NaN and infinities, which JSON cannot say, become null.
+    A table has at most `width` columns of text (None: as wide as needed). CSV has a header and,
+    like JSON, times in ISO 8601 and nested values as JSON. JSON is one array of objects; NaN and
+    infinities, which JSON cannot say, become null.
     """
-    writers: dict[Format, Callable[[], None]] = {
+    writers: dict[Format, Callable[[], int]] = {
         Format.TABLE: lambda: _write_table(reader, out, width),
         Format.CSV: lambda: _write_csv(reader, out),
         Format.JSON: lambda: _write_json(reader, out),
         Format.PARQUET: lambda: _write_parquet(reader, out),
     }
-    writers[form]()
+    return writers[form]()
 
 
-def _write_parquet(reader: pa.RecordBatchReader, out: BinaryIO) -> None:
+def _write_parquet(reader: pa.RecordBatchReader, out: BinaryIO) -> int:
+    count = 0
     with pq.ParquetWriter(out, reader.schema, compression="zstd") as writer:
-        for batch in _batches(reader):
+        for batch in reader:
             writer.write_batch(batch)
+            count += batch.num_rows
+    return count
 
 
-def _write_csv(reader: pa.RecordBatchReader, out: BinaryIO) -> None:
+def _write_csv(reader: pa.RecordBatchReader, out: BinaryIO) -> int:
+    count = 0
     text = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(reader.schema.names)
     for row in _rows(reader):
         writer.writerow([_cell(value) for value in row])
+        count += 1
     text.detach()
+    return count
 
 
-def _write_json(reader: pa.RecordBatchReader, out: BinaryIO) -> None:
+def _write_json(reader: pa.RecordBatchReader, out: BinaryIO) -> int:
     names = reader.schema.names
+    count = 0
     separator = b"[\n"
     for row in _rows(reader):
         record = {name: _plain(value) for name, value in zip(names, row, strict=True)}
         out.write(separator + json.dumps(record, ensure_ascii=False, allow_nan=False).encode())
         separator = b",\n"
-    out.write(b"[]\n" if separator == b"[\n" else b"\n]\n")
+        count += 1
+    out.write(b"\n]\n" if count else b"[]\n")
+    return count
 
 
-def _write_table(reader: pa.RecordBatchReader, out: BinaryIO, width: int | None) -> None:
-    table = Table()
-    for field in reader.schema:
-        numeric = pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
-        numeric = numeric or pa.types.is_decimal(field.type)
-        table.add_column(Text(field.name), justify="right" if numeric else "left")
-    more = False
-    for number, row in enumerate(_rows(reader)):
-        if number == TABLE_ROWS:
-            more = True
-            break
-        # Text, not markup: a value such as "[red]" is shown as it is.
-        table.add_row(*(Text(_cell(value)) for value in row))
-    text = io.StringIO()
-    Console(file=text, width=width or 10_000).print(table)
-    if more:
-        text.write(f"… more than {TABLE_ROWS:,} rows; --format csv shows all\n")
-    out.write(text.getvalue().encode())
-
-
-def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
-    """The batches; DuckDB streams, so a value that cannot be cast may be found only here."""
-    while True:
-        try:
-            batch = reader.read_next_batch()
-        except StopIteration:
-            return
-        except (OSError, pa.ArrowException, duckdb.Error) as error:
-            raise sql_error(error) from None
-        yield batch
+def _write_table(reader: pa.RecordBatchReader, out: BinaryIO, width: int | None) -> int:
+    rows = (tuple(map(_cell, row)) for row in _rows(reader))
+    if is_plan(reader.schema):
+        out.write(as_plan(rows).encode())
+        return 1
+    text, count = as_table(reader.schema, rows, width)
+    out.write(text.encode())
+    return count
 
 
 def _rows(reader: pa.RecordBatchReader) -> Iterator[tuple[Any, ...]]:
-    for batch in _batches(reader):
+    for batch in reader:
         # By position: a result may have two columns of one name.
         yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
 

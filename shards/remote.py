@@ -53,8 +53,8 @@ class Remote:
     ) -> None:
         """`files` is a `pyarrow.fs.FileSystem`, and `path` the folder's path in it."""
         self.url = url
-        self._files = files
-        self._path = path
+        self.files = files
+        self.path = path
         self._sleep = sleep
         self._patient = True
         self._atomic = urlsplit(url).scheme in _OBJECT_STORES
@@ -68,7 +68,7 @@ class Remote:
 
         root = self._full(folder)
         selector = FileSelector(root, recursive=True, allow_not_found=True)
-        found = self._try(folder, lambda: self._files.get_file_info(selector))
+        found = self._try(folder, lambda: self.files.get_file_info(selector))
         return {
             info.path.strip("/").removeprefix(root).strip("/"): info.size
             for info in found
@@ -116,9 +116,7 @@ class Remote:
         with atomic_path(local) as temporary:
             self._try(
                 name,
-                lambda: copy_files(
-                    self._full(name), str(temporary), self._files, LocalFileSystem()
-                ),
+                lambda: copy_files(self._full(name), str(temporary), self.files, LocalFileSystem()),
             )
 
     def give_up(self) -> None:
@@ -126,19 +124,19 @@ class Remote:
         self._patient = False
 
     def _full(self, name: str) -> str:
-        return f"{self._path}/{name}" if name else self._path
+        return f"{self.path}/{name}" if name else self.path
 
     def _put(self, local: Path, name: str) -> None:
         """One call into C++, so that Ctrl-C cannot leave the first half as the whole."""
         from pyarrow.fs import LocalFileSystem, copy_files
 
         def copy(path: str) -> None:
-            copy_files(str(local), path, LocalFileSystem(), self._files, chunk_size=PART_BYTES)
+            copy_files(str(local), path, LocalFileSystem(), self.files, chunk_size=PART_BYTES)
 
         self._appear(name, copy)
 
     def _write(self, data: bytes, path: str) -> None:
-        with self._files.open_output_stream(path) as stream:
+        with self.files.open_output_stream(path) as stream:
             stream.write(data)
 
     def _appear(self, name: str, write: Callable[[str], None]) -> None:
@@ -149,43 +147,43 @@ class Remote:
             return
         folder, _, file = final.rpartition("/")
         temporary = f"{folder}/{TEMPORARY_PREFIX}{secrets.token_hex(4)}-{file}"
-        self._files.create_dir(folder, recursive=True)
+        self.files.create_dir(folder, recursive=True)
         try:
             write(temporary)
-            self._files.move(temporary, final)
+            self.files.move(temporary, final)
         except BaseException:
             with suppress(OSError):
-                self._files.delete_file(temporary)
+                self.files.delete_file(temporary)
             raise
 
     def _size(self, name: str) -> int | None:
         from pyarrow.fs import FileType
 
-        info = self._try(name, lambda: self._files.get_file_info(self._full(name)))
+        info = self._try(name, lambda: self.files.get_file_info(self._full(name)))
         return info.size if info.type is FileType.File else None
 
     def _etag(self, name: str) -> str:
         """Empty where the storage has none."""
-        with self._files.open_input_stream(self._full(name)) as stream:
+        with self.files.open_input_stream(self._full(name)) as stream:
             tags = {key.lower(): value for key, value in (stream.metadata() or {}).items()}
         found = tags.get("etag", b"")
         return (found.decode() if isinstance(found, bytes) else str(found)).strip('"')
 
     def _digest(self, name: str) -> str:
         digest = hashlib.sha256()
-        with self._files.open_input_stream(self._full(name)) as stream:
+        with self.files.open_input_stream(self._full(name)) as stream:
             while chunk := stream.read(PART_BYTES):
                 digest.update(chunk)
         return digest.hexdigest()
 
     def _read(self, name: str) -> bytes:
-        with self._files.open_input_stream(self._full(name)) as stream:
+        with self.files.open_input_stream(self._full(name)) as stream:
             return bytes(stream.read())
 
     def _read_range(self, name: str, offset: int, length: int) -> bytes:
         path = self._full(name)
         with self._lock:
-            file = self._opened.pop(path, None) or self._files.open_input_file(path)
+            file = self._opened.pop(path, None) or self.files.open_input_file(path)
             self._opened[path] = file  # the last one is the one that was used last
             if len(self._opened) > MAX_OPENED:
                 self._opened.pop(next(iter(self._opened)))
@@ -222,7 +220,8 @@ def open_remote(url: str) -> Remote:
             f"{_shown(url)}: an address may hold no credentials and no options;"
             " put them into the environment (AWS_ACCESS_KEY_ID, …)"
         )
-    path = f"{host}{parts.path}".rstrip("/")
+    # Where fsspec reads web pages, the whole address is the path.
+    path = (url if scheme in ("http", "https") else f"{host}{parts.path}").rstrip("/")
     with _explained(url):
         return Remote(url.rstrip("/"), _file_system(scheme, url), path)
 

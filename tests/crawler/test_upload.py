@@ -307,7 +307,7 @@ def test_a_segment_that_is_nowhere_is_named(url: str) -> None:
     with opened_dataset(url) as layout:
         fill(layout, 5)
     remote = open_remote(url)
-    remote._files.delete_file(f"{remote._path}/raw/geoguessr/w0-000000.tar")
+    remote.files.delete_file(f"{remote.path}/raw/geoguessr/w0-000000.tar")
     with pytest.raises(WorkError, match=r"w0-000000.tar: gone from there"):
         take_up(remote, layout)
 

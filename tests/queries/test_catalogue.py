@@ -6,7 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from queries.catalogue import SELECTION_SCHEMA, VIEWS, connect
+from queries.catalogue import SELECTION_SCHEMA, connect
+from queries.files import VIEWS
 from shards.errors import WorkError
 from shards.layout import DatasetLayout
 from shards.schema import CLUSTERS_SCHEMA, METADATA_SCHEMA, SHARD_SCHEMA
