@@ -106,6 +106,15 @@ def select(
     allow_unlicensed: bool = typer.Option(
         False, "--allow-unlicensed", help="Also samples without a licence or an attribution."
     ),
+    decontaminate: list[str] = typer.Option(
+        [], help="Drop what this dataset, shard directory or table has too; may be given again."
+    ),
+    near_bits: int | None = typer.Option(
+        None, help="With --decontaminate: perceptual hashes so near are one picture; 6 by default."
+    ),
+    near_km: float | None = typer.Option(
+        None, help="With --decontaminate: places so near are one place; 0.025 by default, 0: none."
+    ),
     limit: int | None = typer.Option(None, min=1, help="At most so many samples."),
     seed: int = typer.Option(0, help="Another seed, another sample and another split."),
     source: Path | None = typer.Option(
@@ -129,7 +138,7 @@ def select(
         raise UsageError("--fetch-missing and --missing-list belong to --from; give it too")
     from queries.mapping import parse_share
     from queries.naming import column
-    from queries.options import Options, spatial_options
+    from queries.options import Options, near_options, spatial_options
     from queries.quotas import read_named
     from queries.select import select as make_selection
     from queries.splits import parse_shares
@@ -150,6 +159,7 @@ def select(
         shares=parse_shares(shares),
         **spatial_options(split, block_km, buffer_km),
         allow_unlicensed=allow_unlicensed,
+        **near_options(decontaminate, near_bits, near_km),
         limit=limit,
         seed=seed,
     )

@@ -1,10 +1,11 @@
 """The options of `select`: typed, and as they stand in `selection.json`."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from typing import Any, Self
 
+from enrich.duplicates.hamming import MAX_DISTANCE
 from queries.choices import COUNTRY, Rule, SplitBy, SplitMethod
 from queries.splits import DEFAULT_SHARES, Shares, Split, parse_shares
 from shards.errors import UsageError
@@ -20,6 +21,12 @@ class Options:
     """An SQL condition over the columns of `samples`."""
     allow_unlicensed: bool = False
     """Also takes samples that state no licence or no attribution."""
+    decontaminate: tuple[str, ...] = ()
+    """Datasets, shard directories and tables from which every sample must differ."""
+    near_bits: int = 6
+    """With `decontaminate`: perceptual hashes at most so many bits apart are one picture."""
+    near_km: float = 0.025
+    """With `decontaminate`: samples nearer than this to one of theirs are dropped; 0: none."""
     like: dict[str, int] | None = None
     """Counts per country, by code or name, whose distribution the selection follows."""
     rule: Rule | None = None
@@ -49,6 +56,15 @@ class Options:
         return {
             "where": self.where,
             "allow_unlicensed": self.allow_unlicensed,
+            **(
+                {
+                    "decontaminate": list(self.decontaminate),
+                    "near_bits": self.near_bits,
+                    "near_km": self.near_km,
+                }
+                if self.decontaminate
+                else {}
+            ),
             "like": self.like,
             "rule": None if self.rule is None else str(self.rule),
             "by": self.by,
@@ -73,7 +89,7 @@ class Options:
     @classmethod
     def from_json(cls, values: Mapping[str, Any], where: str) -> Self:
         """The inverse of `to_json`. Raises UsageError, naming `where`, for what it never gave."""
-        known = cls().to_json().keys() | {"block_km", "buffer_km"}
+        known = {field.name for field in fields(cls)} - {"shares"} | {"split_percent"}
         if unknown := sorted(values.keys() - known):
             raise UsageError(f"{where}: unknown options {', '.join(unknown)}; update lostfound")
         given = dict(values)
@@ -98,6 +114,9 @@ _KINDS: dict[str, Callable[[Any], Any]] = {
     "split": SplitMethod,
     "split_by": SplitBy,
     "block_km": float,
+    "decontaminate": lambda names: tuple(map(str, list(names))),
+    "near_bits": int,
+    "near_km": float,
     "buffer_km": float,
     "where": str,
     "limit": int,
@@ -108,7 +127,7 @@ _KINDS: dict[str, Callable[[Any], Any]] = {
 
 def spatial_options(
     split: SplitMethod, block_km: float | None, buffer_km: float | None
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """Those of `Options` that belong to a spatial split, as far as they are given.
 
     Raises UsageError for lengths out of range, and with another split.
@@ -125,3 +144,20 @@ def spatial_options(
     if not 0 <= given.get("buffer_km", 0) <= MAX_BLOCK_KM:
         raise UsageError(f"--buffer-km {buffer_km:g}: from 0 to {MAX_BLOCK_KM:,.0f} km")
     return given
+
+
+def near_options(others: Sequence[str], bits: int | None, km: float | None) -> dict[str, Any]:
+    """Those of `Options` that belong to --decontaminate, as far as they are given.
+
+    Raises UsageError for values out of range, and without anything to compare to.
+    """
+    given = {
+        name: value for name, value in (("near_bits", bits), ("near_km", km)) if value is not None
+    }
+    if given and not others:
+        raise UsageError("--near-bits and --near-km belong to --decontaminate OTHER; give it too")
+    if not 0 <= given.get("near_bits", 0) <= MAX_DISTANCE:
+        raise UsageError(f"--near-bits {bits}: from 0 to {MAX_DISTANCE}")
+    if not 0 <= given.get("near_km", 0) <= MAX_BLOCK_KM:
+        raise UsageError(f"--near-km {km:g}: from 0 to {MAX_BLOCK_KM:,.0f} km")
+    return {"decontaminate": tuple(others), **given}

@@ -12,6 +12,7 @@ import duckdb
 from queries.candidates import gather, statement
 from queries.catalogue import connect
 from queries.choose import choose
+from queries.contamination import decontaminate
 from queries.divide import divide, split_sql
 from queries.leaks import leak_check
 from queries.options import Options
@@ -45,6 +46,7 @@ def select(
     folder = layout.selection(name)
     connection = connect(layout)
     unlicensed = gather(connection, options)
+    decontaminated = decontaminate(connection, options)
     spatial = divide(connection, options)
     mapping = choose(connection, options)
     _describe(connection, options)
@@ -61,6 +63,7 @@ def select(
         "countries": _countries(connection),
         "mapping": mapping.to_json() if mapping else None,
         "unlicensed": unlicensed,
+        "decontaminated": decontaminated,
         **spatial,
         "leak_check": leak_check(connection),
         "labels": labels.model_dump(),

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from queries.catalogue import SELECTION_SCHEMA
+from queries.contamination import CONTENT_SQL
 from queries.splits import Split
 from shards.atomic import TEMPORARY_PREFIX, dump_json, remove_temporaries, sync_directory
 from shards.errors import UsageError, WorkError
@@ -52,7 +53,7 @@ DESCRIBED = (
     "lon",
     # A source that knows pictures by their addresses says there what to fetch, not its page.
     "if(source_id LIKE 'http%', source_id, source_url) AS url",
-    "('0x' || substr(sha256, 1, 15))::BIGINT AS content",
+    f"{CONTENT_SQL} AS content",
 )
 """The columns of `selected`, of which `selection.parquet` has those of SELECTION_SCHEMA."""
 

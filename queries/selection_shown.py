@@ -40,6 +40,11 @@ def _dropped(record: dict[str, Any]) -> dict[str, int]:
     """How many samples that met the condition were not chosen from, by cause."""
     causes = {
         "without_licence_or_attribution": record.get("unlicensed", 0),
+        **{
+            f"{one['other']}, {cause}": one[cause]
+            for one in record.get("decontaminated", [])
+            for cause in ("sha256", "phash", "distance")
+        },
         **record.get("dropped", {}),
     }
     return {cause: count for cause, count in causes.items() if count}

@@ -126,13 +126,20 @@ def too_near(lat: Floats, lon: Floats, split: Codes, buffer_km: float) -> npt.ND
     dropped = np.zeros(len(split), bool)
     if buffer_km <= 0:
         return dropped
-    points = unit_vectors(lat, lon)
-    reach = 2 * math.sin(min((buffer_km + _MARGIN_KM) / (2 * EARTH_RADIUS_KM), math.pi / 2))
+    points = np.stack([lat, lon], axis=-1)
     for code in range(len(Split) - 2, -1, -1):
         mine = np.flatnonzero(split == code)
         others = np.flatnonzero((split > code) & ~dropped)
-        if len(mine) and len(others):
-            tree = cKDTree(points[others])
-            chords, _ = tree.query(points[mine], distance_upper_bound=reach, workers=-1)
-            dropped[mine] = np.isfinite(chords)
+        dropped[mine] = within_km(points[mine], points[others], buffer_km)
     return dropped
+
+
+def within_km(points: Floats, others: Floats, km: float) -> npt.NDArray[np.bool_]:
+    """Which points have one of `others` nearer than `km`; both (lat, lon), shape (n, 2)."""
+    if not len(points) or not len(others):
+        return np.zeros(len(points), bool)
+    chord = 2 * math.sin(min((km + _MARGIN_KM) / (2 * EARTH_RADIUS_KM), math.pi / 2))
+    tree = cKDTree(unit_vectors(others[:, 0], others[:, 1]))
+    vectors = unit_vectors(points[:, 0], points[:, 1])
+    chords, _ = tree.query(vectors, distance_upper_bound=chord, workers=-1)
+    return np.asarray(np.isfinite(chords))
