@@ -2,7 +2,7 @@
 
 (() => {
   const MOST_ZOOM = 2 ** 13;
-  const CELL = 56; // pixels a cluster has at least
+  const CELL = 40; // pixels that a cluster has at least
   const CLICK = 5; // pixels a pointer may move and still click
   const KEY_PAN = 60; // pixels
   const ANIMATION = 260; // milliseconds
@@ -23,7 +23,7 @@
   const canvas = root.querySelector("canvas");
   const context = canvas.getContext("2d");
   const heatCanvas = document.createElement("canvas");
-  const panel = makePanel(root.querySelector(".panel"), data, points, aspect);
+  const panel = makePanel(root.querySelector(".panel"), data, points);
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const dark = matchMedia("(prefers-color-scheme: dark)");
 
@@ -220,7 +220,9 @@
   canvas.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || !keys[event.key]) return;
     event.preventDefault();
+    keyboard = true;
     keys[event.key]();
+    draw();
   });
   for (const kind of ["focus", "blur"]) {
     canvas.addEventListener(kind, () => {

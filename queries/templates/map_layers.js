@@ -1,6 +1,6 @@
 // What the map draws: outlines, clusters, heat. Colours come from the page's style sheet.
 
-const HEAT_CELL = 4; // pixels
+const HEAT_CELLS = 280; // across the view
 const HEAT_RADIUS = 3; // cells
 const CROSS = 9; // pixels
 
@@ -94,15 +94,16 @@ function short(count) {
 
 /** Density of the samples in view, blurred, on a logarithmic scale up to the densest place. */
 function drawHeat(context, view, points, colours, canvas) {
-  const width = Math.ceil(view.width / HEAT_CELL);
-  const height = Math.ceil(view.height / HEAT_CELL);
+  const cell = view.width / HEAT_CELLS;
+  const width = HEAT_CELLS;
+  const height = Math.ceil(view.height / cell);
   const margin = 3 * HEAT_RADIUS;
   const across = width + 2 * margin;
   const down = height + 2 * margin;
   let density = new Float32Array(across * down);
-  const unit = view.pixels / HEAT_CELL / 2 ** POSITION_BITS;
-  const left = view.left / HEAT_CELL + margin;
-  const top = view.top / HEAT_CELL + margin;
+  const unit = view.pixels / cell / 2 ** POSITION_BITS;
+  const left = view.left / cell + margin;
+  const top = view.top / cell + margin;
   for (let i = 0; i < points.count; i++) {
     const column = Math.floor(points.x[i] * unit + left);
     const row = Math.floor(points.y[i] * unit + top);
@@ -118,7 +119,7 @@ function drawHeat(context, view, points, colours, canvas) {
   target.putImageData(heatImage(target, density, across, margin, width, height, colours.heat), 0, 0);
   context.imageSmoothingEnabled = true;
   context.imageSmoothingQuality = "high";
-  context.drawImage(canvas, 0, 0, width * HEAT_CELL, height * HEAT_CELL);
+  context.drawImage(canvas, 0, 0, width * cell, height * cell);
 }
 
 /** Means over 2 * HEAT_RADIUS + 1 values along the rows; the result is transposed. */

@@ -3,8 +3,28 @@
 const PANEL_PICTURES = 6;
 const PANEL_COUNTRIES = 6;
 
+/** One picture of each country, then the second of each, and so on. */
+function fromManyCountries(pictures, points) {
+  const seen = new Map();
+  const ranked = pictures.map((picture) => {
+    const country = points.country[picture[1]];
+    seen.set(country, (seen.get(country) ?? -1) + 1);
+    return [seen.get(country), picture];
+  });
+  return ranked.sort((a, b) => a[0] - b[0]).map(([, picture]) => picture);
+}
+
+/** The browser's own name of a country that the dataset does not name. */
+function regionName(code) {
+  try {
+    return new Intl.DisplayNames(["en"], { type: "region" }).of(code);
+  } catch {
+    return code;
+  }
+}
+
 /** `pictures` are [number, point]; the picture itself stands in the page as #p<number>. */
-function makePanel(element, { countries, pictures }, points, aspect) {
+function makePanel(element, { countries, pictures }, points) {
   const total = countries.reduce((sum, [, , samples]) => sum + samples, 0);
   const name = (index) => (index === NO_COUNTRY ? "no country" : countries[index][1]);
   const samplesText = (count) => `${count.toLocaleString("en")} sample${count === 1 ? "" : "s"}`;
@@ -15,9 +35,9 @@ function makePanel(element, { countries, pictures }, points, aspect) {
     return made;
   };
 
-  const figures = (numbers) => {
+  const figures = (chosen) => {
     const grid = make("div", "", { className: "grid" });
-    for (const number of numbers.slice(0, PANEL_PICTURES)) {
+    for (const [number] of fromManyCountries(chosen, points).slice(0, PANEL_PICTURES)) {
       const figure = document.getElementById(`p${number}`)?.cloneNode(true);
       if (!figure) continue;
       figure.removeAttribute("id");
@@ -27,14 +47,14 @@ function makePanel(element, { countries, pictures }, points, aspect) {
     return grid;
   };
 
-  const show = (title, lines, numbers, actions) => {
+  const show = (title, lines, chosen, actions) => {
     const heading = make("h3", title);
     const close = make("button", "×", { className: "close", type: "button", onclick: hide });
     close.setAttribute("aria-label", "Close");
     const buttons = make("p", "", { className: "actions" });
     for (const [text, onclick] of actions) buttons.append(make("button", text, { type: "button", onclick }));
     element.replaceChildren(close, heading, ...lines.map((line) => make("p", line, { className: "note" })));
-    if (numbers.length) element.append(figures(numbers));
+    if (chosen.length) element.append(figures(chosen));
     if (actions.length) element.append(buttons);
     element.hidden = false;
   };
@@ -44,32 +64,35 @@ function makePanel(element, { countries, pictures }, points, aspect) {
     element.dispatchEvent(new Event("closed"));
   }
 
+  const countriesText = (shares) => {
+    if (shares.length === 1) return name(shares[0][0]);
+    const listed = shares.slice(0, PANEL_COUNTRIES);
+    const texts = listed.map(([country, samples]) => `${name(country)} ${samples.toLocaleString("en")}`);
+    const more = shares.length - listed.length;
+    return texts.join(", ") + (more ? ` and ${more} more` : "");
+  };
+
   const within = (cluster) => ([, point]) =>
     cluster.ranges.some(([from, to]) => from <= point && point < to);
 
   return {
     hide,
     cluster(cluster, zoom) {
-      const shares = clusterCountries(points, cluster).map(([country, samples]) =>
-        `${name(country)} ${samples.toLocaleString("en")}`);
-      const more = shares.length - PANEL_COUNTRIES;
-      const listed = shares.slice(0, PANEL_COUNTRIES).join(", ");
-      const lines = [shares.length === 1 ? name(clusterCountries(points, cluster)[0][0]) : listed + (more > 0 ? ` and ${more} more` : "")];
-      const [lat, lon] = placeOf(cluster.x, cluster.y, aspect);
-      lines.push(`around ${lat.toFixed(4)}, ${lon.toFixed(4)}`);
-      const numbers = pictures.filter(within(cluster)).map(([number]) => number);
-      show(samplesText(cluster.samples), lines, numbers, zoom ? [["Zoom in", zoom]] : []);
+      const [lat, lon] = placeOf(cluster.x, cluster.y);
+      const around = `around ${lat.toFixed(4)}, ${lon.toFixed(4)}`;
+      const lines = [countriesText(clusterCountries(points, cluster)), around];
+      show(samplesText(cluster.samples), lines, pictures.filter(within(cluster)), zoom ? [["Zoom in", zoom]] : []);
     },
     country(code, zoom) {
       const index = countries.findIndex(([other]) => other === code);
-      if (index < 0) return show(code, ["no samples"], [], [["Zoom in", zoom]]);
+      if (index < 0) return show(regionName(code), ["no samples"], [], [["Zoom in", zoom]]);
       const [, title, samples] = countries[index];
       const share = ((100 * samples) / total).toFixed(1);
       const line = `${samplesText(samples)}, ${share} %, number ${index + 1} of ${countries.length} countries`;
-      const numbers = pictures.filter(([, point]) => points.country[point] === index).map(([number]) => number);
+      const own = pictures.filter(([, point]) => points.country[point] === index);
       const group = document.getElementById(`samples-${code}`);
       const all = ["All its pictures", () => showGroup(group)];
-      return show(title, [line], numbers, [["Zoom in", zoom], ...(group ? [all] : [])]);
+      return show(title, [line], own, [["Zoom in", zoom], ...(group ? [all] : [])]);
     },
   };
 }

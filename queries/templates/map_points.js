@@ -117,10 +117,12 @@ function clusterCountries(points, cluster) {
 }
 
 /** [lat, lon] in degrees of a place on the map: the Equal Earth projection backwards. */
-function placeOf(x, y, aspect) {
+function placeOf(x, y) {
   const [a1, a2, a3, a4] = [1.340264, -0.081106, 0.000893, 0.003796];
   const halfWidth = (2 * Math.sqrt(3) * Math.PI) / (3 * a1);
-  const up = (1 / (2 * aspect) - y) * 2 * halfWidth;
+  const pole = Math.PI / 3;
+  const halfHeight = pole * (a1 + a2 * pole ** 2 + pole ** 6 * (a3 + a4 * pole ** 2));
+  const up = halfHeight - y * 2 * halfWidth;
   let angle = up / a1;
   let slope = a1;
   for (let round = 0; round < 8; round++) {

@@ -1,5 +1,7 @@
 """Opens a page in a real browser and looks at it."""
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,14 @@ def closed(page: Any, width: int = 1280) -> None:
     assert [url for url in page.requests if not url.startswith(("file:", "data:"))] == []
     assert page.noise == []
     page.context.close()
+
+
+def until(condition: Callable[[], bool], seconds: float = 10) -> None:
+    """Waits for a condition. Playwright's own way needs `eval`, which the pages forbid."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "did not happen"
+        time.sleep(0.02)
 
 
 def map_state(page: Any) -> tuple[float, int]:
