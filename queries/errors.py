@@ -44,7 +44,9 @@ def decoded(error: Exception) -> tuple[str, dict[str, Any]]:
     if start >= 0:
         try:
             found, _ = json.JSONDecoder().raw_decode(text[start:])
-            return one_line(found["exception_message"]), found
+            # What Arrow says of a Python file system goes on with a traceback.
+            message = found["exception_message"].partition(" Detail: Python exception:")[0]
+            return one_line(message), found
         except (ValueError, KeyError):
             pass
     return one_line(text.partition("\n\nLINE ")[0]), {}

@@ -15,6 +15,16 @@ VIEWS = ("captures", "samples", "duplicates", "clusters", "selections", "shards"
 """What `queries.catalogue` makes of the files."""
 FOLDERS = ("enriched", "catalog", "selections", "shards", "metadata")
 """Where the files stand; what else a dataset has, the views never read."""
+PATTERNS = (
+    "manifest.json",
+    "metadata/*.parquet",
+    "enriched/*/*.parquet",
+    "catalog/*.parquet",
+    "selections/*/selection.*",
+    "shards/*/manifest.json",
+    "shards/*/metadata/*.parquet",
+)
+"""The same, where a file system can look for patterns."""
 MANIFEST = "manifest.json"
 
 _PART = re.compile(r"enriched/[^/]+/[^/.][^/]*\.parquet")

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from queries.areas import add_areas
 from queries.catalogue import connect
-from queries.errors import nearest, sql_error, syntax_error
+from queries.errors import decoded, nearest, sql_error, syntax_error
 from queries.parameters import Value, fill
 from queries.sources import Source
 from shards.errors import UsageError, WorkError
@@ -21,8 +21,8 @@ SAVED = Path(__file__).parent
 
 _EXPLAIN = re.compile(r"\A\s*EXPLAIN(\s+ANALYZE)?\s+", re.IGNORECASE)
 _READING_NODES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
-_OF_FILES = (duckdb.IOException, duckdb.InvalidInputException, duckdb.InternalException, OSError)
-"""What a damaged file may raise; each has other causes, too."""
+_OF_PAGES = frozenset({"Invalid", "IO", "Internal", "Serialization"})
+"""DuckDB's kinds of errors that damaged data raise; those of a file's end are Invalid Input."""
 
 
 def run_query(
@@ -132,8 +132,14 @@ def _stream(source: Source, reader: pa.RecordBatchReader) -> Iterator[pa.RecordB
 
 
 def _explained(source: Source, error: Exception, sql: str = "") -> UsageError | WorkError:
-    if isinstance(error, _OF_FILES) and (damage := source.damage()):
-        return WorkError(f"{damage}; remove the file and make it again")
+    message, found = decoded(error)
+    kind = found.get("exception_type", "Invalid Input")
+    if kind in _OF_PAGES or "arquet" in message:
+        damage = source.damage(pages=True)
+    else:
+        damage = source.damage(pages=False) if kind == "Invalid Input" else None
+    if damage:
+        return WorkError(f"{damage}; if it is damaged, remove it and make it again")
     return sql_error(error, sql=sql, prefix="EXPLAIN\n")
 
 

@@ -16,7 +16,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from queries.files import FOLDERS, MANIFEST, Files
+from queries.files import FOLDERS, MANIFEST, PATTERNS, Files
 from shards.errors import UsageError, WorkError
 from shards.layout import DatasetLayout
 from shards.paths import duckdb_path, inside
@@ -53,9 +53,9 @@ class Source(ABC):
     def _open(self, name: str) -> Any:
         """One file, open for reading."""
 
-    def damage(self) -> str | None:
-        """The first file that is not whole Parquet, and why; reads them all."""
-        return self._first(lambda file: file.metadata) or self._first(_read)
+    def damage(self, *, pages: bool) -> str | None:
+        """The first file that is not Parquet, and why; with `pages`, all of them are read whole."""
+        return self._first(lambda file: file.metadata) or (self._first(_read) if pages else None)
 
     def _first(self, read: Callable[[pq.ParquetFile], object]) -> str | None:
         for name in self.files.all():
@@ -63,7 +63,7 @@ class Source(ABC):
                 with self._open(name) as data:
                     read(pq.ParquetFile(data))
             except (OSError, pa.ArrowException) as error:
-                return f"{self}/{name}: damaged ({' '.join(str(error).split())[:200]})"
+                return f"{self}/{name}: cannot be read ({' '.join(str(error).split())[:200]})"
         return None
 
 
@@ -98,9 +98,7 @@ class LocalSource(Source):
         return f"read_parquet([{paths}])"
 
     def _find(self) -> Files:
-        files = [self._root / MANIFEST]
-        for folder in FOLDERS:
-            files += (self._root / folder).rglob("*")
+        files = (file for pattern in PATTERNS for file in self._root.glob(pattern))
         names = (file.relative_to(self._root).as_posix() for file in files if file.is_file())
         return Files.of(names, self._root.resolve().name)
 

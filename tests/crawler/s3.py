@@ -65,12 +65,14 @@ class Proxy:
     """Seconds before the answer."""
     kill: tuple[int, int, bool] | None = None
     """SIGKILL process (first) at a request (second); before (False) or after it has its effect."""
+    sent: int = 0
+    """Bytes of all answers."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def calm(self) -> None:
         """No trouble from now on, and the count begins anew."""
         fresh = Proxy()
-        self.seen = []
+        self.seen, self.sent = [], 0
         self.refuse, self.cut, self.delay, self.kill = fresh.refuse, fresh.cut, fresh.delay, None
 
 
@@ -138,6 +140,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
+            with self.proxy.lock:
+                self.proxy.sent += len(content)
             self.wfile.write(content)
 
     def _perhaps_kill(self, number: int, *, after: bool) -> None:
