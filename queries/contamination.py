@@ -16,11 +16,11 @@ import pyarrow as pa
 from enrich.duplicates.hamming import near_between
 from queries.catalogue import connect
 from queries.options import Options
-from queries.sources import quoted
+from queries.sources import open_source, quoted
 from queries.spatial import within_km
 from shards.errors import UsageError, WorkError
-from shards.layout import DatasetLayout
 from shards.paths import duckdb_path
+from shards.remote import is_address
 
 Mask = npt.NDArray[np.bool_]
 
@@ -121,16 +121,16 @@ def find_common(samples: pa.Table, other: Marks, *, bits: int, km: float) -> Com
 
 
 def read_marks(other: str) -> Marks:
-    """What `other`, a dataset, a shard directory, a Parquet file or a CSV, holds.
+    """What `other`, a dataset or shard directory here or at an address, or a table, holds.
 
     Raises UsageError when it is none of these, or has none of the columns.
     """
     path = Path(other)
-    if not path.exists():
+    if not is_address(other) and not path.exists():
         raise UsageError(f"--decontaminate {other}: no such folder or file")
     try:
-        if path.is_dir():
-            with connect(DatasetLayout(path)) as connection:
+        if is_address(other) or path.is_dir():
+            with connect(open_source(other)) as connection:
                 marks = _marks(connection, "samples")
         else:
             with duckdb.connect(config={"autoinstall_known_extensions": False}) as connection:

@@ -85,7 +85,7 @@ def complete(
         keys = {sample.key for sample in missing.absent}
         copied = copy_segments(layout, origin, keys)
         done.append(
-            f"copied {len(copied.segments):,} segments ({copied.bytes:,} bytes) with"
+            f"copied {copied.segments:,} segments ({copied.bytes:,} bytes) with"
             f" {copied.found:,} of the {len(keys):,} missing samples"
         )
     raise WorkError(
