@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -99,5 +98,5 @@ def arrange(rows: pa.Table) -> Arrangement:
 
 
 def _integers(rows: pa.Table, name: str) -> Ints:
-    values: Any = rows[name].to_numpy()
-    return np.asarray(values, np.int64)
+    # Not `to_numpy`, which imports pandas.
+    return np.array(rows[name].to_pylist(), np.int64)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from shards.bench import bench_group
 from shards.console import print_summary
 from shards.errors import UsageError
 from shards.fetch import commands as fetch
@@ -26,6 +27,7 @@ def register(app: typer.Typer) -> None:
     app.command("build")(build)
     app.command("verify")(verify)
     fetch.register(app)
+    bench_group(app).command("build")(bench_build)
 
 
 def build(
@@ -74,3 +76,16 @@ def verify(
         print_summary("Verification", counts, as_json=False)
     if result.defects:
         raise typer.Exit(1)
+
+
+def bench_build(
+    samples: int = typer.Option(200_000, min=1, help="Samples, of 2 to 10 kB."),
+    rounds: int = typer.Option(3, min=1, help="Medians of so many are compared."),
+    workers: int = typer.Option(1, min=1, help="Of the build."),
+    as_json: bool = typer.Option(False, "--json", help="One JSON object on stdout."),
+) -> None:
+    """Writing shards against `cp` of the same bytes; the memory that it takes."""
+    from shards.bench_build import bench_build as measure
+
+    result = measure(samples, rounds, workers)
+    print_summary("Shards written", result, as_json=as_json)

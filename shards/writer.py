@@ -12,6 +12,8 @@ import shutil
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -175,30 +177,41 @@ class _Wanted:
 
     def fill(self, buffer: Bytes, window: Window, sources: Sources) -> None:
         """Puts all members of a window into their places in `buffer`."""
-        arrangement = self._arrangement
-        view = buffer.data
-        order = sorted(
-            range(window.first, window.last), key=lambda i: (self._tars[i], self._images[i])
-        )
+        arrangement, here = self._arrangement, slice(window.first, window.last)
         for place in arrangement.places:
-            starts = (place.start - window.start).tolist()
-            sizes = place.size.tolist()
+            starts = place.start[here] - window.start
+            ends = (starts + BLOCK + place.size[here]).tolist()
+            begins = (starts + BLOCK).tolist()
             if place.extension == JSON:
-                for i in order:
-                    begin = starts[i] + BLOCK
-                    view[begin : begin + sizes[i]] = arrangement.records[i]
+                for begin, end, record in zip(
+                    begins, ends, arrangement.records[here], strict=True
+                ):
+                    buffer.data[begin:end] = record
             elif place is arrangement.original:
-                for i in order:
-                    begin = starts[i] + BLOCK
-                    data = view[begin : begin + sizes[i]]
-                    sources.read(self._tars[i], self._originals[i], data)
-                    if hashlib.sha256(data).hexdigest() != self._sha256[i]:
-                        raise self._damaged(sources, i, "original")
+                content = [buffer.data[i:j] for i, j in zip(begins, ends, strict=True)]
+                self._read(sources, window, self._originals[here], content)
+                self._check_originals(sources, window, content)
             else:
-                for i in order:
-                    data = view[starts[i] : starts[i] + BLOCK + sizes[i]]
-                    sources.read(self._tars[i], self._images[i] - BLOCK, data)
+                # With the header before it, which tells whether it is the right image.
+                content = [buffer.data[i:j] for i, j in zip(starts.tolist(), ends, strict=True)]
+                self._read(sources, window, [at - BLOCK for at in self._images[here]], content)
             self._put_headers(buffer, window, place, sources)
+
+    def _read(
+        self, sources: Sources, window: Window, offsets: list[int], into: list[memoryview]
+    ) -> None:
+        """Reads all of a window, in the order in which it lies in its source."""
+        tars = self._tars[window.first : window.last]
+        wanted = sorted(zip(tars, offsets, range(len(into)), strict=True))
+        for tar, group in groupby(wanted, key=itemgetter(0)):
+            sources.read(tar, [(offset, into[number]) for _, offset, number in group])
+
+    def _check_originals(
+        self, sources: Sources, window: Window, content: list[memoryview]
+    ) -> None:
+        for sample, data in enumerate(content, window.first):
+            if hashlib.sha256(data).hexdigest() != self._sha256[sample]:
+                raise self._damaged(sources, sample, "original")
 
     def _put_headers(self, buffer: Bytes, window: Window, place: Place, sources: Sources) -> None:
         here = slice(window.first, window.last)
