@@ -183,9 +183,7 @@ class _Wanted:
             ends = (starts + BLOCK + place.size[here]).tolist()
             begins = (starts + BLOCK).tolist()
             if place.extension == JSON:
-                for begin, end, record in zip(
-                    begins, ends, arrangement.records[here], strict=True
-                ):
+                for begin, end, record in zip(begins, ends, arrangement.records[here], strict=True):
                     buffer.data[begin:end] = record
             elif place is arrangement.original:
                 content = [buffer.data[i:j] for i, j in zip(begins, ends, strict=True)]
@@ -206,9 +204,7 @@ class _Wanted:
         for tar, group in groupby(wanted, key=itemgetter(0)):
             sources.read(tar, [(offset, into[number]) for _, offset, number in group])
 
-    def _check_originals(
-        self, sources: Sources, window: Window, content: list[memoryview]
-    ) -> None:
+    def _check_originals(self, sources: Sources, window: Window, content: list[memoryview]) -> None:
         for sample, data in enumerate(content, window.first):
             if hashlib.sha256(data).hexdigest() != self._sha256[sample]:
                 raise self._damaged(sources, sample, "original")
