@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from queries.splits import Split
 from shards.errors import LostFoundError
 from shards.keys import is_key
 from shards.manifest import MANIFEST_NAME, Manifest, load_manifest, metadata_path
@@ -45,10 +46,15 @@ def read_shard_sets(folder: Path) -> tuple[list[ShardSet], list[str]]:
     return sets, problems
 
 
+def _split_order(item: tuple[str, int]) -> tuple[int, str]:
+    known = [str(split) for split in Split]
+    return known.index(item[0]) if item[0] in known else len(known), item[0]
+
+
 def _described(name: str, manifest: Manifest) -> ShardSet:
     sizes = {entry.path: entry.bytes for entry in manifest.files}
     splits = []
-    for split, samples in manifest.splits.items():
+    for split, samples in sorted(manifest.splits.items(), key=_split_order):
         tars = [e.path for e in manifest.tars() if e.path.startswith(f"data/{split}-")]
         metadata = [metadata_path(tar) for tar in tars]
         splits.append(

@@ -47,7 +47,7 @@ class Facts:
     def reasons(self) -> list[dict[str, Any]]:
         return self._rows(
             """SELECT coalesce(reason, 'unknown') AS reason, count(*) AS captures FROM captures
-            WHERE status = 'rejected' GROUP BY 1 ORDER BY captures DESC, reason"""
+            WHERE status = 'rejected' GROUP BY 1 ORDER BY captures DESC, reason LIMIT 50"""
         )
 
     def countries(self) -> list[dict[str, Any]]:

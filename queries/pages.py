@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ TEMPLATES = Path(__file__).with_name("templates")
 MAX_TEXT = 160
 """Characters of a name or a caption: what data can add to a page is bounded."""
 MAX_URL = 2000
+_DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +46,22 @@ def environment() -> Environment:
     environment.filters["percent"] = lambda value, digits=1: f"{100 * value:.{digits}f} %"
     environment.filters["figures"] = figures
     environment.filters["size"] = _size
-    environment.filters["words"] = lambda value: str(value).replace("_", " ")
+    environment.filters["words"] = lambda value: brief(value).replace("_", " ")
     environment.filters["web"] = _web_address
     environment.filters["brief"] = brief
     return environment
 
 
 def brief(text: object) -> str:
-    """At most `MAX_TEXT` characters."""
-    full = str(text)
-    return full if len(full) <= MAX_TEXT else full[: MAX_TEXT - 1] + "…"
+    """At most `MAX_TEXT` characters, which turn no text around them.
+
+    Invisible marks of direction are left out (Unicode Bidirectional Algorithm, UAX #9), and text
+    from right to left stands isolated.
+    """
+    plain = "".join(letter for letter in str(text)[: 2 * MAX_TEXT] if letter not in _DIRECTIONS)
+    cut = plain if len(plain) <= MAX_TEXT else plain[: MAX_TEXT - 1] + "…"
+    from_right = any(unicodedata.bidirectional(letter) in ("R", "AL", "AN") for letter in cut)
+    return f"\u2068{cut}\u2069" if from_right else cut
 
 
 def figures(value: float) -> str:

@@ -16,7 +16,7 @@ from queries.built import read_shard_sets
 from queries.catalogue import connect
 from queries.country_bars import country_bars
 from queries.facts import Facts
-from queries.pages import environment, script
+from queries.pages import brief, environment, script
 from queries.pictures import Picture, Pictures
 from queries.positions import Positions, read_positions
 from queries.runs import Run, read_runs
@@ -113,7 +113,7 @@ def _map_data(
     return {
         "cells": len(positions.codes),
         "packed": positions.packed(),
-        "countries": [[c["code"], c["name"], c["samples"]] for c in countries],
+        "countries": [[c["code"], brief(c["name"]), c["samples"]] for c in countries],
         "pictures": [[number, cell] for number, cell in places if cell is not None],
     }
 

@@ -20,5 +20,5 @@ def first_line(error: Exception) -> str:
     """What is wrong with a file, in one line."""
     if isinstance(error, ValidationError):
         problem = error.errors()[0]
-        return f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+        return ": ".join(filter(None, (".".join(map(str, problem["loc"])), problem["msg"])))
     return str(error).partition("\n")[0]

@@ -38,9 +38,6 @@ from shards.tar import END_OF_ARCHIVE
 SHOWN_DEFECTS = 10
 """Lines for one shard at most; a further one counts the rest."""
 
-CHECKOUT = {".cache", ".git", ".gitattributes"}
-"""What git and the Hub's client put beside the files of a repository."""
-
 Classes = dict[str, dict[str, int]]
 """Class index by value, for the columns that have classes; empty when the table is unreadable."""
 
@@ -103,7 +100,7 @@ def _extra(directory: Path, manifest: Manifest, wrong: dict[str, str]) -> Iterat
     sizes = {entry.bytes for entry in missing.values()}
     for path in sorted(directory.rglob("*")):
         relative = path.relative_to(directory).as_posix()
-        if path.is_dir() or relative in listed or relative.split("/")[0] in CHECKOUT:
+        if path.is_dir() or relative in listed:
             continue
         same = missing.get(file_sha256(path)) if path.stat().st_size in sizes else None
         yield f"{relative}: {f'is {same.path} renamed' if same else 'not in the manifest'}"

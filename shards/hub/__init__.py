@@ -1,1 +1,0 @@
-"""Publishes a shard directory to the Hugging Face Hub."""
