@@ -22,6 +22,7 @@ def register(app: typer.Typer) -> None:
     app.command("select")(select)
     app.command("report")(report)
     app.command("calibrate")(calibrate)
+    app.command("takedown")(takedown)
 
 
 def query(
@@ -300,3 +301,46 @@ def calibrate(
         print_summary("Calibration", summary, as_json=True)
         return
     print_summary("Calibration", calibration.shown(summary), as_json=False)
+
+
+def takedown(
+    path: Path = typer.Argument(help="A dataset, or a shard directory that stands alone."),
+    names: list[str] | None = typer.Argument(
+        None, help="Keys, addresses of pages, SHA-256 of captured files.", show_default=False
+    ),
+    where: str = typer.Option("", help="Also all that meet this SQL condition on a capture."),
+    reason: str = typer.Option("", help="Stands beside the rules in denylist.csv."),
+    dry_run: bool = typer.Option(False, "--dry-run", help="List what would go; change nothing."),
+    workers: int | None = typer.Option(None, min=1, help="Shards written at a time; all cores."),
+    as_json: bool = typer.Option(False, "--json", help="Print the summary as JSON."),
+) -> None:
+    """Removes samples: from the next build on, and from every shard set that holds them.
+
+    Rewrites only the shards concerned. Stopped at any point, it is finished by running it again.
+    """
+    from queries.takedown import takedown as run
+    from shards.fanout import default_workers
+
+    summary = run(
+        path,
+        names or [],
+        where,
+        reason=reason,
+        dry_run=dry_run,
+        workers=workers or default_workers(),
+    ).to_json()
+    if as_json:
+        print_summary("Takedown", summary, as_json=True)
+        return
+    removed, sets = summary["removed"], summary["shard_sets"]
+    shown = {
+        "would_go" if dry_run else "removed_from_shards": len(removed),
+        **({"keys": removed} if dry_run else {}),
+        "new_rules": summary["rules"],
+        "shard_sets": {
+            one["path"]: f"{one['written']} of {one['shards']} tars new" for one in sets
+        },
+    }
+    print_summary("Takedown", shown, as_json=False)
+    for one in sets:
+        print_line(f"note: if {one['path']} is published anywhere, publish it again")

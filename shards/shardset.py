@@ -25,7 +25,7 @@ from shards.card.describe import DESCRIBING, describe
 from shards.console import progress
 from shards.fanout import fan_out
 from shards.labels import LABELS_NAME
-from shards.manifest import MANIFEST_NAME, Manifest, file_entry, write_manifest
+from shards.manifest import MANIFEST_NAME, Manifest, file_entry, load_manifest, write_manifest
 from shards.plan import ShardPlan, plan_shards
 from shards.rows import SelectedRows, Selection
 from shards.schema import SHARD_SCHEMA
@@ -63,6 +63,17 @@ def write_set(
     manifest = _describe(staging, results, about, selection)
     _replace(directory, manifest)
     return manifest, sum(result.written for result in results)
+
+
+def finish_set(directory: Path) -> None:
+    """Goes on where a replacement of the set was interrupted: between two of its moves.
+
+    Then the directory has no manifest, and the staging directory, which was complete before the
+    first move, still has its own.
+    """
+    staging = staging_of(directory)
+    if (staging / MANIFEST_NAME).is_file() and not (directory / MANIFEST_NAME).is_file():
+        _replace(directory, load_manifest(staging))
 
 
 def remove_set(directory: Path) -> None:
@@ -132,7 +143,9 @@ def _replace(directory: Path, manifest: Manifest) -> None:
     (directory / MANIFEST_NAME).unlink(missing_ok=True)
     sync_directory(directory)
     for entry in manifest.files:
-        os.replace(staging / entry.path, directory / entry.path)
+        # One that is not there was moved before an interruption.
+        if (staging / entry.path).exists():
+            os.replace(staging / entry.path, directory / entry.path)
     _remove_others(directory, {entry.path for entry in manifest.files})
     for folder in FOLDERS:
         sync_directory(directory / folder)
