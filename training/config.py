@@ -9,29 +9,33 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from shards.errors import UsageError
+from training.head_config import (
+    CoordinatesHead,
+    CountryHead,
+    HeadConfig,
+    NonNegative,
+    Section,
+    check_heads,
+)
+from training.overrides import apply_override
 
 BUNDLED = Path(__file__).parent / "configs"
+_DEFAULT_HEADS: list[Any] = ["country", "coordinates"]
 
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ImageConfig(_Section):
+class ImageConfig(Section):
     """What the network sees, in pixels."""
 
     width: int = Field(default=320, ge=16, le=4096)
     height: int = Field(default=180, ge=16, le=4096)
 
 
-class AugmentConfig(_Section):
+class AugmentConfig(Section):
     """Random changes of training images. No mirror image: it swaps sides of the road and text."""
 
     min_area: float = Field(default=0.5, gt=0, le=1)
@@ -44,48 +48,21 @@ class AugmentConfig(_Section):
     saturation: Share = 0.2
 
 
-class CountryHead(_Section):
-    """Softmax over countries, cross-entropy."""
-
-    weight: NonNegative = 1.0
-    label_smoothing: float = Field(default=0.1, ge=0, lt=1)
-
-
-class RegionHead(_Section):
-    """Softmax over regions; the target is softmax(-distance to each midpoint / tau)."""
-
-    weight: NonNegative = 1.0
-    tau_km: Positive = 75.0
-
-
-class CoordinatesHead(_Section):
-    """A unit vector, loss 1 - cos(angle to the true position)."""
-
-    weight: NonNegative = 1.0
-
-
-class HeadsConfig(_Section):
-    """`null` leaves a head out."""
-
-    country: CountryHead | None = CountryHead()
-    region: RegionHead | None = None
-    coordinates: CoordinatesHead | None = CoordinatesHead()
-
-    def names(self) -> list[str]:
-        return [name for name in type(self).model_fields if getattr(self, name) is not None]
-
-
-class OptimiserConfig(_Section):
+class OptimiserConfig(Section):
     """AdamW; norms and biases are not decayed."""
 
-    trunk_lr: NonNegative = 3e-4
     head_lr: NonNegative = 3e-3
+    trunk_lr: NonNegative | None = None
+    """`null`: a tenth of head_lr."""
     weight_decay: NonNegative = 0.05
     clip_norm: NonNegative = 5.0
     """Largest norm of the whole gradient; 0 does not clip."""
 
+    def trunk_rate(self) -> float:
+        return self.head_lr / 10 if self.trunk_lr is None else self.trunk_lr
 
-class JobConfig(_Section):
+
+class JobConfig(Section):
     """How the work is spread; not part of a run's identity, so it may go on with other values."""
 
     workers: int = Field(default=2, ge=0)
@@ -99,7 +76,7 @@ class JobConfig(_Section):
     """Restarts from the last checkpoint after a worker died."""
 
 
-class Config(_Section):
+class Config(Section):
     network: str = "efficientnet_b1"
     """A classification network of torchvision, by its name there."""
     weights: str = "imagenet"
@@ -107,9 +84,15 @@ class Config(_Section):
     `none`; or the path of a model file of ours whose trunk is taken."""
     seed: int = Field(default=0, ge=0, lt=2**31)
     image: ImageConfig = ImageConfig()
-    heads: HeadsConfig = HeadsConfig()
-    position: Literal["country", "region", "coordinates"] = "country"
-    """Which head's answer becomes the predicted position; see `training.decode`."""
+    heads: tuple[HeadConfig, ...] = (CountryHead(), CoordinatesHead())
+    """Any of country, region, coordinates, offset, each with a name of its own; see
+    `training.head_config`."""
+    position: str = "country"
+    """The name of the head whose answer becomes the predicted position; see `training.decode`."""
+    decode: Literal["expected", "argmax"] = "expected"
+    """Of classes, the place of the highest expected GeoScore, or that of the likeliest class."""
+    hierarchy: Literal["condition", "product"] = "condition"
+    """How a country and a region head agree; see `training.decode`."""
     augment: AugmentConfig | None = AugmentConfig()
     """`null` trains on the centre crop alone."""
     batch_size: int = Field(default=64, ge=1)
@@ -131,15 +114,8 @@ class Config(_Section):
     job: JobConfig = JobConfig()
 
     @model_validator(mode="after")
-    def _position_has_a_head(self) -> "Config":
-        if not self.heads.names():
-            raise ValueError("heads: at least one is needed")
-        if self.heads.country is None and self.heads.region is None:
-            raise ValueError("heads: country or region is needed to predict countries")
-        has_country = self.heads.country or self.heads.region
-        found = has_country if self.position == "country" else getattr(self.heads, self.position)
-        if found is None:
-            raise ValueError(f"position: {self.position} needs heads.{self.position}")
+    def _heads_stand_together(self) -> "Config":
+        check_heads(self.heads, self.position)
         return self
 
 
@@ -156,7 +132,7 @@ def load_config(name: str, overrides: Sequence[str] = ()) -> Config:
     if not isinstance(values, dict):
         raise UsageError(f"{path}: expected `key: value` lines")
     for override in overrides:
-        _apply(values, override)
+        apply_override(values, override, {"heads": _DEFAULT_HEADS})
     try:
         return Config.model_validate(values)
     except ValidationError as error:
@@ -184,26 +160,10 @@ def _find(name: str) -> Path:
     raise UsageError(f"{name}: no such configuration file; bundled ones are {names}")
 
 
-def _apply(values: dict[str, Any], override: str) -> None:
-    key, separator, text = override.partition("=")
-    if not separator or not key:
-        raise UsageError(f"{override!r}: write overrides as key=value")
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise UsageError(f"{override!r}: the value is not YAML; quote it") from None
-    *parents, last = key.split(".")
-    section = values
-    for parent in parents:
-        if not isinstance(section.get(parent), dict):
-            section[parent] = {}
-        section = section[parent]
-    section[last] = value
-
-
 def _explain(error: ValidationError) -> str:
     first = error.errors()[0]
-    key = ".".join(map(str, first["loc"]))
+    # The number of an element says less than its kind, which follows it.
+    key = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))
     if first["type"] != "extra_forbidden":
         return f"{key}: {first['msg']}" if key else first["msg"].removeprefix("Value error, ")
     names = list(_key_names(Config))
@@ -216,9 +176,17 @@ def _explain(error: ValidationError) -> str:
 def _key_names(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
     for name, field in section.model_fields.items():
         yield prefix + name
-        for part in (field.annotation, *typing.get_args(field.annotation)):
-            if isinstance(part, type) and issubclass(part, BaseModel):
-                yield from _key_names(part, f"{prefix}{name}.")
+        for kind, part in _sections(field.annotation):
+            yield from _key_names(part, f"{prefix}{name}.{kind}")
+
+
+def _sections(annotation: Any) -> Iterator[tuple[str, type[BaseModel]]]:
+    """The sections that a field can hold, with the kind of each where there are several."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        kind = annotation.model_fields.get("kind")
+        yield (f"{kind.default}." if kind else "", annotation)
+    for part in typing.get_args(annotation):
+        yield from _sections(part)
 
 
 def config_from(values: Mapping[str, Any]) -> Config:

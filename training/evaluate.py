@@ -11,6 +11,7 @@ from shards.errors import WorkError
 from shards.labels import Labels
 from training.config import Config, config_from
 from training.data import Samples, data_sha256, read_samples
+from training.heads import Heads
 from training.inference import Evaluator
 from training.labels import read_labels, same_classes
 from training.loader import Loader
@@ -85,15 +86,16 @@ def per_country(labels: Labels, outcomes: Outcomes) -> dict[str, Any]:
 def _outcomes(trained: TrainedModel, samples: Samples) -> tuple[Outcomes, Any]:
     description = trained.description
     config: Config = config_from(description.config)
+    heads = Heads(config.heads, description.labels, trained.decoder.cells)
     device = local_device()
     with (
-        Loader(samples, threads=2) as loader,
+        Loader(samples, threads=2, targets=heads.targets(samples)) as loader,
         progress("samples", len(samples)) as advance,
     ):
         evaluator = Evaluator(
             loader,
             trained.decoder,
-            config.heads,
+            heads,
             (description.preprocessing.width, description.preprocessing.height),
             BATCH_SIZE,
             config.precision,

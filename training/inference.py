@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from shards.console import Advance
-from training.config import HeadsConfig
 from training.decode import Answers, Decoder
-from training.geometry import Floats, haversine_km, unit_vectors
+from training.geometry import Floats, haversine_km
+from training.heads import Heads
 from training.loader import Batch, Loader, plain_view
-from training.losses import head_losses, weighted_sum
 from training.metrics import Outcomes, figures
 from training.plan import evaluation_batches
 from training.process import Process
@@ -27,7 +26,7 @@ class Evaluator:
 
     loader: Loader
     decoder: Decoder
-    heads: HeadsConfig
+    heads: Heads
     size: tuple[int, int]
     """Width and height of the network's input."""
     batch_size: int
@@ -55,12 +54,12 @@ class Evaluator:
             world_size=process.world_size,
             rank=process.rank,
         )
-        midpoints = direction_tensor(self.decoder.region_midpoints, process.device)
+        heads = self.heads.to(process.device)
         with torch.inference_mode():
             for batch in self.loader.batches(plan, plain_view(*self.size)):
                 moved = batch.to(process.device)
                 outputs = forward(network, moved.images, self.precision)
-                loss = weighted_sum(head_losses(outputs, moved, self.heads, midpoints), self.heads)
+                loss = heads.weighted(heads(outputs, moved.targets))
                 answers = self.decoder.answers(to_numpy(outputs))
                 table[batch.indices, :3] = self._judge(answers, batch)
                 table[batch.indices, 3] = loss.double().cpu().numpy()
@@ -104,9 +103,3 @@ def forward(network: nn.Module, images: Tensor, precision: str) -> dict[str, Ten
 
 def to_numpy(outputs: dict[str, Tensor]) -> dict[str, NDArray[np.float32]]:
     return {name: output.cpu().numpy() for name, output in outputs.items()}
-
-
-def direction_tensor(positions: Floats, device: torch.device) -> Tensor:
-    """(n, 3) float32 unit vectors of (n, 2) positions."""
-    vectors = unit_vectors(positions[:, 0], positions[:, 1])
-    return torch.from_numpy(vectors.astype(np.float32)).to(device)

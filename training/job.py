@@ -39,7 +39,7 @@ def run_training(
     if directory.model.is_file():
         say("this run is complete: nothing to train")
         return summary(directory)
-    build_network(config, inputs.labels)
+    build_network(config, inputs.decoder)
     directory.start(config, shards, inputs.data_sha256, code_version())
     with progress("epochs", config.epochs) as advance, _following(directory, advance):
         if config.job.workers == 0:

@@ -22,12 +22,6 @@ def same_classes(one: Labels, other: Labels) -> bool:
     ] == [r.id for r in other.regions]
 
 
-def countries_of_regions(labels: Labels) -> NDArray[np.int64]:
-    """(regions,) country index of each region; -1 for a country that is no class."""
-    index = {country.code: country.index for country in labels.countries}
-    return np.array([index.get(r.country_code, -1) for r in labels.regions], dtype=np.int64)
-
-
 def country_centres(labels: Labels, country: NDArray[np.int64], lat: Floats, lon: Floats) -> Floats:
     """(countries, 2) the spherical mean of each country's training samples; NaN without any.
 

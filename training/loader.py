@@ -3,21 +3,21 @@
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from shards.errors import WorkError
 from training.config import AugmentConfig
 from training.data import Samples
-from training.geometry import unit_vectors
 from training.images import Pixels, decode, fit
 from training.plan import Indices
 
@@ -33,20 +33,18 @@ class Batch:
     """Positions in `Samples`."""
     images: Tensor
     """(batch, height, width, 3) uint8, RGB."""
-    country: Tensor
-    """(batch,) int64; -1 is unknown."""
-    region: Tensor
-    direction: Tensor
-    """(batch, 3) float32 unit vectors; NaN for a sample without coordinates."""
+    targets: dict[str, Tensor]
+    """By name the rows of `training.heads.Heads.targets`, (batch, …)."""
 
     def to(self, device: torch.device) -> "Batch":
         if device.type == "cpu":
             return self
-        moved = (
-            tensor.pin_memory().to(device, non_blocking=True)
-            for tensor in (self.images, self.country, self.region, self.direction)
-        )
-        return Batch(self.indices, *moved)
+
+        def moved(tensor: Tensor) -> Tensor:
+            return tensor.pin_memory().to(device, non_blocking=True)
+
+        targets = {name: moved(tensor) for name, tensor in self.targets.items()}
+        return Batch(self.indices, moved(self.images), targets)
 
 
 def plain_view(width: int, height: int) -> View:
@@ -68,9 +66,12 @@ def training_view(
 class Loader:
     """Reads batches of one split. A context manager: it keeps shards open and threads waiting."""
 
-    def __init__(self, samples: Samples, threads: int) -> None:
+    def __init__(
+        self, samples: Samples, threads: int, targets: Mapping[str, NDArray[Any]] | None = None
+    ) -> None:
+        """`targets`: further rows of the samples, by name; each batch gets its own of them."""
         self.samples = samples
-        self._directions = unit_vectors(samples.lat, samples.lon).astype(np.float32)
+        self._targets = dict(targets or {})
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="loader")
         self._lock = threading.Lock()
         self._open: dict[int, int] = {}
@@ -109,9 +110,7 @@ class Loader:
         return Batch(
             indices,
             torch.from_numpy(np.stack(images)),
-            torch.from_numpy(self.samples.country[indices]),
-            torch.from_numpy(self.samples.region[indices]),
-            torch.from_numpy(self._directions[indices]),
+            {name: torch.from_numpy(rows[indices]) for name, rows in self._targets.items()},
         )
 
     def _image(self, index: int, view: View) -> Pixels:

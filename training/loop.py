@@ -25,11 +25,11 @@ from training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from training.config import Config
 from training.data import Samples, data_sha256, read_samples
 from training.decode import Decoder
-from training.inference import Evaluator, direction_tensor, forward
-from training.labels import country_centres, read_labels, region_midpoints
+from training.heads import Heads, cells_for
+from training.inference import Evaluator, forward
+from training.labels import country_centres, read_labels
 from training.loader import Batch, Loader, training_view
-from training.losses import head_losses, weighted_sum
-from training.modelfile import describe, head_sizes, write_model
+from training.modelfile import describe, write_model
 from training.models import GeoModel, build_model, check_size
 from training.optimiser import build_optimiser, rate_factor, set_rate
 from training.plan import steps_per_epoch, training_batches
@@ -69,23 +69,20 @@ def read_inputs(config: Config, shards: Path) -> Inputs:
             f"{shards}: {len(train)} training samples do not fill one batch of"
             f" {config.batch_size}; lower batch_size"
         )
-    if config.heads.region and not labels.regions:
-        raise UsageError(f"{shards}: no sample has a region; train with heads.region=null")
-    decoder = Decoder(
-        labels,
-        country_centres(labels, train.country, train.lat, train.lon),
-        region_midpoints(labels if config.heads.region else Labels(countries=[], regions=[])),
-        config.position,
-    )
-    return Inputs(labels, train, validation, decoder, digest)
+    try:
+        cells = cells_for(config.heads, labels, train)
+    except UsageError as error:
+        raise UsageError(f"{shards}: {error}") from None
+    centres = country_centres(labels, train.country, train.lat, train.lon)
+    return Inputs(labels, train, validation, Decoder(labels, centres, cells, config), digest)
 
 
-def build_network(config: Config, labels: Labels) -> GeoModel:
+def build_network(config: Config, decoder: Decoder) -> GeoModel:
     """The network that a run starts from; the same in every process."""
     torch.manual_seed(config.seed)
     network = build_model(
         config.network,
-        head_sizes(config.heads.names(), labels),
+        Heads(config.heads, decoder.labels, decoder.cells).sizes(),
         weights=config.weights,
         dropout=config.dropout,
         norm_momentum=config.norm_momentum,
@@ -112,18 +109,20 @@ def train(
         )
     with ExitStack() as stack:
         threads = config.job.loader_threads
-        loader = stack.enter_context(Loader(inputs.train, threads))
+        heads = Heads(config.heads, inputs.labels, inputs.decoder.cells)
+        loader = stack.enter_context(Loader(inputs.train, threads, heads.targets(inputs.train)))
         evaluator = None
         if inputs.validation is not None:
+            targets = heads.targets(inputs.validation)
             evaluator = Evaluator(
-                stack.enter_context(Loader(inputs.validation, threads)),
+                stack.enter_context(Loader(inputs.validation, threads, targets)),
                 inputs.decoder,
-                config.heads,
+                heads,
                 (config.image.width, config.image.height),
                 max(1, config.batch_size // process.world_size),
                 config.precision,
             )
-        run = _Run(config, inputs, directory, process, loader, evaluator)
+        run = _Run(config, inputs, directory, process, heads, loader, evaluator)
         run.resume()
         while run.progress.epoch < config.epochs:
             on_epoch(run.one_epoch())
@@ -140,19 +139,20 @@ class _Run:
         inputs: Inputs,
         directory: RunDirectory,
         process: Process,
+        heads: Heads,
         loader: Loader,
         evaluator: Evaluator | None,
     ) -> None:
         self.config, self.inputs, self.directory = config, inputs, directory
         self.process, self.loader, self.evaluator = process, loader, evaluator
         self.progress = Progress()
-        self.model = build_network(config, inputs.labels).to(process.device)
+        self.model = build_network(config, inputs.decoder).to(process.device)
         self.optimiser = build_optimiser(self.model, config.optimiser)
         self.average = Average(self.model, config.ema_decay) if config.ema_decay else None
         self.deployed = self.average.model if self.average else self.model
         self.parallel: nn.Module = self.model
         self.saved_at = time.monotonic()
-        self.midpoints = direction_tensor(inputs.decoder.region_midpoints, process.device)
+        self.heads = heads.to(process.device)
         self.steps = steps_per_epoch(len(inputs.train), config.batch_size)
 
     def resume(self) -> None:
@@ -223,9 +223,9 @@ class _Run:
         torch.manual_seed((config.seed << 40) + number * process.world_size + process.rank)
         set_rate(self.optimiser, rate_factor(number, config.epochs * self.steps, config.warmup))
         outputs = forward(self.parallel, batch.images, config.precision)
-        losses = head_losses(outputs, batch, config.heads, self.midpoints)
+        losses = self.heads(outputs, batch.targets)
         # DDP averages over ranks; this makes it the mean over the global batch, however cut.
-        loss = weighted_sum(losses, config.heads).sum() * process.world_size / config.batch_size
+        loss = self.heads.weighted(losses).sum() * process.world_size / config.batch_size
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         if config.optimiser.clip_norm:
@@ -292,7 +292,7 @@ class _Run:
             "validation": row.get("validation"),
         }
         description = describe(
-            self.config, self.inputs.labels, self.inputs.data_sha256, training, code_version()
+            self.config, self.inputs.decoder, self.inputs.data_sha256, training, code_version()
         )
         write_model(
             self.directory.best, description, self.deployed.state_dict(), self.inputs.decoder

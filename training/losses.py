@@ -1,12 +1,11 @@
-"""Losses per head and sample. A sample without the head's label contributes 0."""
+"""Loss formulas per sample. A sample without the label contributes 0."""
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from training.config import HeadsConfig
-from training.geometry import EARTH_RADIUS_KM
-from training.loader import Batch
+from training.geometry import torch_distances_km
+from training.head_config import Mode
 
 
 def country_loss(logits: Tensor, country: Tensor, label_smoothing: float = 0.0) -> Tensor:
@@ -16,24 +15,44 @@ def country_loss(logits: Tensor, country: Tensor, label_smoothing: float = 0.0) 
     )
 
 
-def region_targets(direction: Tensor, midpoints: Tensor, tau_km: float) -> Tensor:
-    """(batch, regions) softmax(-d/tau), d = km from the sample to each region's midpoint.
+def cell_targets(
+    distance_km: Tensor, tau_km: float, mode: Mode = "softmax", true: Tensor | None = None
+) -> Tensor:
+    """(batch, cells) targets from the km between each sample and each cell's midpoint.
 
-    PIGEON (Haas et al. 2024) divides by the true cell's share instead; normalised, both are the
-    same, and this form can neither overflow nor give dense countries more weight.
-    Arguments are unit vectors (batch, 3) and (regions, 3).
+    - `softmax`: softmax(-d/tau). Cannot overflow, and every photograph weighs the same.
+    - `pigeon`: exp(-(d - min d)/tau), not normalised, as PIGEON's code has it (Haas et al. 2024):
+      photographs where midpoints are dense weigh up to a hundred times more.
+    - `report`: exp(-(d - d of the true cell)/tau), as PIGEON and the report print it, but 1 at
+      most: without that limit it overflows where another midpoint is much nearer. `true`: (batch,)
+      the true cells; a row of 0 for -1.
     """
-    chord = torch.cdist(direction, midpoints, compute_mode="donot_use_mm_for_euclid_dist")
-    distance = 2 * EARTH_RADIUS_KM * torch.asin((chord / 2).clamp(max=1.0))
-    return torch.softmax(-distance / tau_km, dim=1)
+    if mode == "softmax":
+        return torch.softmax(-distance_km / tau_km, dim=1)
+    if mode == "pigeon":
+        return torch.exp((distance_km.amin(dim=1, keepdim=True) - distance_km) / tau_km)
+    if true is None:
+        raise ValueError("mode report needs the true cells")
+    own = distance_km.gather(1, true.clamp(min=0)[:, None])
+    return torch.exp(((own - distance_km) / tau_km).clamp(max=0.0)) * (true >= 0)[:, None]
 
 
-def region_loss(logits: Tensor, direction: Tensor, midpoints: Tensor, tau_km: float) -> Tensor:
-    """(batch,) cross-entropy with `region_targets`; a NaN direction gives 0."""
+def cell_loss(
+    logits: Tensor,
+    direction: Tensor,
+    midpoints: Tensor,
+    tau_km: float,
+    mode: Mode = "softmax",
+    true: Tensor | None = None,
+) -> Tensor:
+    """(batch,) cross-entropy with `cell_targets`; a NaN direction gives 0.
+
+    `direction`: (batch, 3) and `midpoints`: (cells, 3) unit vectors.
+    """
     known = ~direction.isnan().any(dim=1)
-    targets = region_targets(direction.nan_to_num(), midpoints, tau_km)
-    losses = -(targets * functional.log_softmax(logits, dim=1)).sum(dim=1)
-    return losses * known
+    distance = torch_distances_km(direction.nan_to_num(), midpoints)
+    targets = cell_targets(distance, tau_km, mode, true)
+    return -(targets * functional.log_softmax(logits, dim=1)).sum(dim=1) * known
 
 
 def coordinates_loss(vectors: Tensor, direction: Tensor) -> Tensor:
@@ -42,24 +61,11 @@ def coordinates_loss(vectors: Tensor, direction: Tensor) -> Tensor:
     return (1 - functional.cosine_similarity(vectors, direction.nan_to_num(), dim=1)) * known
 
 
-def head_losses(
-    outputs: dict[str, Tensor], batch: Batch, heads: HeadsConfig, midpoints: Tensor
-) -> dict[str, Tensor]:
-    """(batch,) unweighted losses by head. `midpoints`: unit vectors of the regions."""
-    losses: dict[str, Tensor] = {}
-    if heads.country:
-        losses["country"] = country_loss(
-            outputs["country"], batch.country, heads.country.label_smoothing
-        )
-    if heads.region:
-        losses["region"] = region_loss(
-            outputs["region"], batch.direction, midpoints, heads.region.tau_km
-        )
-    if heads.coordinates:
-        losses["coordinates"] = coordinates_loss(outputs["coordinates"], batch.direction)
-    return losses
+def offset_loss(outputs: Tensor, cell: Tensor, offset: Tensor) -> Tensor:
+    """(batch,) mean squared error of the true cell's two numbers; `cell` -1 gives 0.
 
-
-def weighted_sum(losses: dict[str, Tensor], heads: HeadsConfig) -> Tensor:
-    """(batch,) the loss that is minimised."""
-    return torch.stack([getattr(heads, name).weight * loss for name, loss in losses.items()]).sum(0)
+    `outputs`: (batch, 2·cells), each cell's two side by side. `offset`: (batch, 2) in [-1, 1].
+    """
+    pairs = outputs.view(len(outputs), -1, 2)
+    own = pairs[torch.arange(len(cell), device=cell.device), cell.clamp(min=0)]
+    return ((own - offset.nan_to_num()) ** 2).mean(dim=1) * (cell >= 0)

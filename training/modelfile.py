@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor
@@ -19,17 +18,19 @@ from torch import Tensor
 from shards.atomic import atomic_path
 from shards.errors import UsageError, WorkError
 from shards.labels import Labels
-from training.config import Config
+from training.cells.table import Cells, CellTable
+from training.config import Config, config_from
 from training.decode import Decoder
-from training.models import COORDINATES_SIZE, GeoModel, build_model
+from training.heads import Heads
+from training.models import GeoModel, build_model
 
 MODEL_NAME = "model.safetensors"
 FORMAT: Literal["lostfound-model"] = "lostfound-model"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 LICENCE = "Apache-2.0"
 # One key, because safetensors writes several in random order.
 _KEY = "lostfound"
-_CENTRES, _MIDPOINTS = "labels.country_centres", "labels.region_midpoints"
+_CENTRES, _MIDPOINTS, _RADII = "labels.country_centres", "cells.{}.midpoints", "cells.{}.radii_km"
 _MODEL = "model."
 
 
@@ -53,20 +54,18 @@ class Description(BaseModel):
     format: Literal["lostfound-model"] = FORMAT
     format_version: int = FORMAT_VERSION
     network: str
-    heads: list[Literal["country", "region", "coordinates"]]
-    position: Literal["country", "region", "coordinates"]
     preprocessing: Preprocessing
     labels: Labels
+    cells: dict[str, CellTable]
+    """What the classes of each region head are, by its name."""
     config: dict[str, Any]
+    """With the list of heads, in which the weights of each go by its name."""
     data_sha256: str
     """Of the manifest of the training shards."""
     training: dict[str, Any]
     """Steps, epoch and validation figures of these weights."""
     licence: str = LICENCE
     code_version: str
-
-    def head_sizes(self) -> dict[str, int]:
-        return head_sizes(self.heads, self.labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,26 +76,15 @@ class TrainedModel:
     decoder: Decoder
 
 
-def head_sizes(heads: list[Any], labels: Labels) -> dict[str, int]:
-    """Outputs of each head."""
-    sizes = {
-        "country": len(labels.countries),
-        "region": len(labels.regions),
-        "coordinates": COORDINATES_SIZE,
-    }
-    return {name: sizes[name] for name in heads}
-
-
 def describe(
-    config: Config, labels: Labels, data_sha256: str, training: dict[str, Any], code_version: str
+    config: Config, decoder: Decoder, data_sha256: str, training: dict[str, Any], code_version: str
 ) -> Description:
     return Description.model_validate(
         {
             "network": config.network,
-            "heads": config.heads.names(),
-            "position": config.position,
             "preprocessing": {"width": config.image.width, "height": config.image.height},
-            "labels": labels,
+            "labels": decoder.labels,
+            "cells": {name: cells.table for name, cells in decoder.cells.items()},
             "config": config.model_dump(mode="json", exclude={"job"}),
             "data_sha256": data_sha256,
             "training": training,
@@ -113,7 +101,9 @@ def write_model(
 
     tensors = {_MODEL + name: t.detach().cpu().contiguous() for name, t in state.items()}
     tensors[_CENTRES] = torch.from_numpy(decoder.country_centres.copy())
-    tensors[_MIDPOINTS] = torch.from_numpy(decoder.region_midpoints.copy())
+    for name, cells in decoder.cells.items():
+        tensors[_MIDPOINTS.format(name)] = torch.from_numpy(cells.midpoints.copy())
+        tensors[_RADII.format(name)] = torch.from_numpy(cells.radii_km.copy())
     values = description.model_dump(mode="json")
     content = {"description": values, "sha256": _digest(values, tensors)}
     with atomic_path(path) as temporary:
@@ -149,14 +139,17 @@ def _checked_description(path: Path, text: str, tensors: Mapping[str, Tensor]) -
         raise WorkError(f"{path}: its description cannot be read; copy or train it again") from None
     if _digest(values, tensors) != digest:
         raise WorkError(f"{path}: its content does not match its hash; copy or train it again")
+    if values.get("format_version") != FORMAT_VERSION:
+        raise UsageError(
+            f"{path}: format version {values.get('format_version')}, this lostfound reads"
+            f" {FORMAT_VERSION}; update lostfound, or train again"
+        )
     try:
         description = Description.model_validate(values)
     except ValidationError as error:
         problem = error.errors()[0]
         place = ".".join(map(str, problem["loc"]))
         raise WorkError(f"{path}: cannot be understood: {place}: {problem['msg']}") from None
-    if description.format_version > FORMAT_VERSION:
-        raise UsageError(f"{path}: format version {description.format_version}; update lostfound")
     return description
 
 
@@ -165,20 +158,27 @@ def load_model(path: Path) -> TrainedModel:
     path = model_path(path)
     description, tensors = read_model_file(path)
     try:
-        network = build_model(description.network, description.head_sizes())
+        config = config_from(description.config)
+        decoder = _decoder(description, config, tensors)
+        heads = Heads(config.heads, decoder.labels, decoder.cells)
+        network = build_model(description.network, heads.sizes())
         network.load_state_dict(
             {n.removeprefix(_MODEL): t for n, t in tensors.items() if n.startswith(_MODEL)}
         )
-        decoder = Decoder(
-            description.labels,
-            tensors[_CENTRES].numpy().astype(np.float64),
-            tensors[_MIDPOINTS].numpy().astype(np.float64),
-            description.position,
-        )
-    except (RuntimeError, KeyError, UsageError) as error:
+    except (RuntimeError, KeyError, ValueError, UsageError) as error:
         reason = str(error).splitlines()[0]
         raise WorkError(f"{path}: weights and description differ ({reason})") from None
     return TrainedModel(description, network.eval(), decoder)
+
+
+def _decoder(description: Description, config: Config, tensors: Mapping[str, Tensor]) -> Decoder:
+    cells = {}
+    for name, table in description.cells.items():
+        midpoints, radii = tensors[_MIDPOINTS.format(name)], tensors[_RADII.format(name)]
+        if len(midpoints) != len(table.cells) or len(radii) != len(table.cells):
+            raise ValueError(f"{len(table.cells)} cells of {name} have other midpoints")
+        cells[name] = Cells(table, midpoints.numpy(), radii.numpy())
+    return Decoder(description.labels, tensors[_CENTRES].numpy(), cells, config)
 
 
 def model_path(path: Path) -> Path:

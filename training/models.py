@@ -10,7 +10,6 @@ from shards.errors import UsageError
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-COORDINATES_SIZE = 3
 _IMAGENET_CLASSES = 1000
 
 

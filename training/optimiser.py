@@ -17,7 +17,7 @@ def parameter_groups(model: GeoModel, options: OptimiserConfig) -> list[dict[str
     """
     groups: list[dict[str, Any]] = []
     parts: tuple[tuple[str, nn.Module, float], ...] = (
-        ("trunk", model.trunk, options.trunk_lr),
+        ("trunk", model.trunk, options.trunk_rate()),
         ("heads", model.heads, options.head_lr),
     )
     for name, part, rate in parts:

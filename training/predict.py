@@ -84,14 +84,14 @@ def _answer(trained: TrainedModel, answers: Answers, row: int, k: int) -> dict[s
         ],
         "position": {"lat": lat, "lon": lon} if known else None,
     }
-    if answers.regions is not None:
+    if (cells := trained.decoder.answered_cells) and answers.cells is not None:
         answer["regions"] = [
             {
-                "id": labels.regions[i].id,
-                "name": labels.regions[i].name,
-                "probability": float(answers.regions[row, i]),
+                "id": cells.table.cells[i].id,
+                "name": cells.table.cells[i].name,
+                "probability": float(answers.cells[row, i]),
             }
-            for i in _largest(answers.regions[row], k)
+            for i in _largest(answers.cells[row], k)
         ]
     return answer
 

@@ -4,7 +4,22 @@ import pytest
 import yaml
 
 from shards.errors import UsageError
-from training.config import BUNDLED, Config, config_from, config_hash, dump_config, load_config
+from training.config import (
+    BUNDLED,
+    Config,
+    OptimiserConfig,
+    config_from,
+    config_hash,
+    dump_config,
+    load_config,
+)
+from training.head_config import (
+    AdaptiveCells,
+    CoordinatesHead,
+    CountryHead,
+    RegionHead,
+    SemanticCells,
+)
 
 
 @pytest.mark.parametrize("path", sorted(BUNDLED.glob("*.yaml")), ids=lambda path: path.stem)
@@ -17,9 +32,29 @@ def test_overrides_are_dotted_yaml() -> None:
         "demo", ["optimiser.head_lr=1e-2", "heads.region={tau_km: 50}", "augment=null"]
     )
     assert config.optimiser.head_lr == 0.01
-    assert config.heads.region is not None
-    assert config.heads.region.tau_km == 50
+    assert config.heads[1] == RegionHead(tau_km=50)
     assert config.augment is None
+
+
+def test_heads_go_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("{heads: [country, {kind: region, name: fine, cells: adaptive}], epochs: 1}")
+    config = load_config(str(path), ["heads.fine.cells.min_samples=3", "heads.coordinates={}"])
+    assert config.heads == (
+        CountryHead(),
+        RegionHead(name="fine", cells=AdaptiveCells(min_samples=3)),
+        CoordinatesHead(),
+    )
+    path.write_text("epochs: 1")
+    found = load_config(str(path), ["heads.region.cells=semantic", "heads.coordinates=null"])
+    assert found.heads == (CountryHead(), RegionHead(cells=SemanticCells()))
+    only = load_config(str(path), ["heads=[coordinates]", "position=coordinates"])
+    assert only.heads == (CoordinatesHead(),)
+
+
+def test_the_trunk_learns_at_a_tenth() -> None:
+    assert OptimiserConfig(head_lr=0.02).trunk_rate() == 0.002
+    assert OptimiserConfig(head_lr=0.02, trunk_lr=0).trunk_rate() == 0
 
 
 def test_the_dump_is_the_whole_configuration() -> None:
@@ -40,8 +75,18 @@ def test_the_dump_is_the_whole_configuration() -> None:
         ("epochs=[", "not YAML"),
         ("optimiser=3", "optimiser: "),
         ("optimiser.head_lr=.nan", "optimiser.head_lr: "),
-        ("position=region", "position: region needs heads.region"),
-        ("heads={country: null, coordinates: {}}", "country or region is needed"),
+        ("position=region", "there is no head region; heads are country"),
+        ("heads=[]", "at least one is needed"),
+        ("heads=[country, country]", "two are called country"),
+        ("heads=[country, {kind: country, name: other}]", "one of kind country is enough"),
+        ("heads=[country, offset]", "offset needs a head of kind region: region"),
+        ("heads=[planet]", "heads: Input tag 'planet'"),
+        ("heads=[{kind: region, name: a.b}]", "heads.region.name: "),
+        ("heads.region.tau=3", "unknown key heads.region.tau; did you mean heads.region.tau_km?"),
+        ("heads.region.cells=s2", "heads.region.cells: Input tag 's2'"),
+        ("heads.region.cells={kind: semantic, min_sample: 3}", "semantic.min_samples?"),
+        ("heads.region.mode=pigeons", "heads.region.mode: "),
+        ("heads=3", "heads: "),
     ],
 )
 def test_wrong_overrides_are_one_line(override: str, message: str) -> None:

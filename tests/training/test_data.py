@@ -31,11 +31,11 @@ def test_the_index_finds_every_image(shards: Path) -> None:
 def test_batches_come_as_planned(shards: Path, threads: int) -> None:
     samples = _train(shards)
     plan = list(training_batches(32, batch_size=5, seed=0, epoch=0, world_size=2, rank=1))
-    with Loader(samples, threads) as loader:
+    with Loader(samples, threads, {"country": samples.country}) as loader:
         batches = list(loader.batches(plan, plain_view(48, 27)))
     assert [batch.indices.tolist() for batch in batches] == [part.tolist() for part in plan]
     for batch in batches:
-        assert batch.country.tolist() == [i % 4 for i in batch.indices]
+        assert batch.targets["country"].tolist() == [i % 4 for i in batch.indices]
         assert batch.images.shape == (len(batch.indices), 27, 48, 3)
         first = fit(picture(PLACES[batch.indices[0] % 4], int(batch.indices[0])), 48, 27)
         # JPEG loses a little of the noise.

@@ -20,12 +20,13 @@ from training import loop
 from training.checkpoint import Progress, save_checkpoint
 from training.config import Config, dump_config
 from training.data import read_samples
+from training.heads import Heads
 from training.inference import Evaluator
 from training.job import run_training
 from training.labels import read_labels
 from training.loader import Loader
 from training.metrics import Outcomes
-from training.modelfile import load_model, read_model_file
+from training.modelfile import TrainedModel, load_model, read_model_file
 from training.process import Process
 from training.rundir import RunDirectory
 
@@ -176,8 +177,12 @@ def test_samples_without_labels_are_trained_on_what_they_have(tmp_path: Path) ->
 
 def _evaluator(run: Path, loader: Loader) -> Evaluator:
     trained = load_model(run)
+    return Evaluator(loader, trained.decoder, _heads(trained), (32, 32), batch_size=3)
+
+
+def _heads(trained: TrainedModel) -> Heads:
     config = Config.model_validate(trained.description.config)
-    return Evaluator(loader, trained.decoder, config.heads, (32, 32), batch_size=3)
+    return Heads(config.heads, trained.decoder.labels, trained.decoder.cells)
 
 
 def _evaluate(rank: int, world: int, run: Path, shards: Path, store: Path) -> Outcomes:
@@ -186,8 +191,9 @@ def _evaluate(rank: int, world: int, run: Path, shards: Path, store: Path) -> Ou
         dist.init_process_group("gloo", f"file://{store}", rank=rank, world_size=world)
     try:
         samples = read_samples(shards, "test", read_labels(shards))
-        with Loader(samples, 1) as loader:
-            network = load_model(run).network
+        trained = load_model(run)
+        network = trained.network
+        with Loader(samples, 1, _heads(trained).targets(samples)) as loader:
             evaluator = _evaluator(run, loader)
             return evaluator.outcomes(network, Process(rank, world))[0]
     finally:

@@ -70,7 +70,7 @@ def test_weights_of_another_network(run: Path, tmp_path: Path) -> None:
 def test_a_newer_format(run: Path, tmp_path: Path) -> None:
     trained = load_model(run)
     path = tmp_path / "m.safetensors"
-    newer = trained.description.model_copy(update={"format_version": 2})
+    newer = trained.description.model_copy(update={"format_version": 3})
     write_model(path, newer, trained.network.state_dict(), trained.decoder)
     with pytest.raises(UsageError, match="update lostfound"):
         load_model(path)
