@@ -19,13 +19,13 @@ _AUTHOR = """CASE WHEN json_valid(extra) AND json_type(extra, '$.author') = 'VAR
 _ROWS = 10_000
 
 
-def write_attribution(directory: Path, metadata: Iterable[str]) -> None:
-    """Writes the table for the given metadata files of a shard directory, sorted by its columns.
+def write_attribution(path: Path, metadata: Iterable[Path]) -> None:
+    """Writes the table for the given metadata files, sorted by its columns.
 
     One line for each author, licence, its address and source; `samples` is how many there are.
     """
-    files = [duckdb_path(directory / file) for file in metadata]
-    with duckdb.connect() as connection, atomic_file(directory / ATTRIBUTION_NAME) as file:
+    files = [duckdb_path(file) for file in metadata]
+    with duckdb.connect() as connection, atomic_file(path) as file:
         text = io.TextIOWrapper(file, "utf-8", newline="")
         lines = csv.writer(text, lineterminator="\n")
         lines.writerow(COLUMNS)

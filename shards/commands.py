@@ -61,12 +61,13 @@ def build(
 
 def verify(
     path: Path = typer.Argument(help="A shard directory: DATASET/shards/NAME."),
+    workers: int | None = typer.Option(None, min=1, help="Files read at a time; all cores."),
     as_json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
 ) -> None:
     """Checks shards against their manifest: one line for each defect, exit code 1 for any."""
     from shards.verify import verify_shards
 
-    result = verify_shards(path)
+    result = verify_shards(path, workers=workers)
     if as_json:
         print_summary("Verification", asdict(result), as_json=True)
     else:

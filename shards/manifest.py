@@ -5,12 +5,14 @@ run to run: the same selection and options give the same bytes.
 """
 
 import hashlib
+import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from shards.atomic import write_json
+from shards.atomic import dump_json, write_json
 from shards.errors import UsageError, WorkError
 from shards.labels import first_problem
 from shards.members import JPEG, JSON
@@ -20,6 +22,8 @@ MANIFEST_NAME = "manifest.json"
 CARD_NAME = "README.md"
 CROISSANT_NAME = "croissant.json"
 MAP_NAME = "map.png"
+OWN_HASH = "manifest_sha256"
+"""The field with the SHA-256 of the manifest's text without this field."""
 FORMAT = "lostfound-shards"
 FORMAT_VERSION = 1
 # The whole list of what may stand in a shard directory; also keeps paths inside it.
@@ -121,7 +125,24 @@ def file_entry(directory: Path, relative: str, samples: int = 0) -> FileEntry:
 
 
 def write_manifest(directory: Path, manifest: Manifest) -> None:
-    write_json(directory / MANIFEST_NAME, manifest.model_dump())
+    """Writes it with a hash of its own, so that no changed byte goes unseen."""
+    write_json(directory / MANIFEST_NAME, _signed(manifest.model_dump()))
+
+
+def manifest_defect(directory: Path) -> Iterator[str]:
+    """Whether a manifest that can be read has the very bytes that were written."""
+    text = (directory / MANIFEST_NAME).read_bytes()
+    record = {name: value for name, value in json.loads(text).items() if name != OWN_HASH}
+    try:
+        right = text == dump_json(_signed(record)).encode()
+    except (ValueError, RecursionError):  # not a number, a lone surrogate
+        right = False
+    if not right:
+        yield f"{MANIFEST_NAME}: its bytes are not those that its own SHA-256 names"
+
+
+def _signed(record: dict[str, Any]) -> dict[str, Any]:
+    return record | {OWN_HASH: hashlib.sha256(dump_json(record).encode()).hexdigest()}
 
 
 def load_manifest(directory: Path) -> Manifest:

@@ -126,7 +126,8 @@ def _describe(
 ) -> Manifest:
     """Writes what describes the shards into the staging directory, and the manifest."""
     write_json(staging / LABELS_NAME, selection.labels.model_dump())
-    write_attribution(staging, [result.metadata.path for result in results])
+    metadata = [staging / result.metadata.path for result in results]
+    write_attribution(staging / ATTRIBUTION_NAME, metadata)
     shards = [entry for result in results for entry in (result.tar, result.metadata)]
     tables = [file_entry(staging, name) for name in (LABELS_NAME, ATTRIBUTION_NAME)]
     manifest = about.with_files([*shards, *tables])

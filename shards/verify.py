@@ -1,45 +1,44 @@
 """`verify`: does a shard directory hold exactly what its manifest says, and is it consistent?
 
-First every file's presence, size and hash; then, for each shard whose bytes are right, that tar
-and metadata tell the same story. A defect is one line of text that begins with the file's name.
+The manifest itself; every file's presence, kind, size and hash; then, for each shard whose bytes
+are right, that tar and metadata tell the same story (`shards.verify_shard`); then what no file
+shows alone. A defect is one line of text that begins with the file's name.
 """
 
-import tarfile
+import os
+import stat
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
+from shards.atomic import TEMPORARY_PREFIX
+from shards.attribution import ATTRIBUTION_NAME, write_attribution
 from shards.console import progress
+from shards.database import connect
 from shards.errors import UsageError, WorkError
 from shards.fanout import default_workers
 from shards.labels import LABELS_NAME, Labels, load_labels
 from shards.manifest import (
+    CARD_NAME,
     MANIFEST_NAME,
     FileEntry,
     Manifest,
     file_sha256,
     load_manifest,
+    manifest_defect,
     metadata_path,
 )
-from shards.members import ORIGINAL
-from shards.paths import inside
-from shards.sample import UNKNOWN_INDEX, sample_records
-from shards.schema import SHARD_SCHEMA
-from shards.segment import MAX_JSON_BYTES
-from shards.tar import END_OF_ARCHIVE
+from shards.paths import duckdb_path, inside
+from shards.verify_shard import shard_defects
 
 SHOWN_DEFECTS = 10
 """Lines for one shard at most; a further one counts the rest."""
-
-Classes = dict[str, dict[str, int]]
-"""Class index by value, for the columns that have classes; empty when the table is unreadable."""
+MEMORY_BYTES = 1 << 30
+_NEEDED = (CARD_NAME, LABELS_NAME, ATTRIBUTION_NAME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +49,8 @@ class Verification:
     defects: list[str]
 
 
-def verify_shards(directory: Path) -> Verification:
-    """Checks a directory that `build` wrote.
+def verify_shards(directory: Path, *, workers: int | None = None) -> Verification:
+    """Checks a directory that `build` wrote, `workers` files at a time (default: one per core).
 
     Raises UsageError when there is no such directory or its format is newer than this program;
     everything else that is wrong is a defect.
@@ -59,28 +58,56 @@ def verify_shards(directory: Path) -> Verification:
     if not directory.is_dir():
         raise UsageError(f"{directory}: no such directory; give one that `lostfound build` wrote")
     try:
+        if problem := _kind_defect(directory / MANIFEST_NAME):
+            return Verification(0, 0, [f"{MANIFEST_NAME}: {problem}"])
         manifest = load_manifest(directory)
     except WorkError as error:
-        return Verification(0, 0, [str(error).removeprefix(f"{directory}/")])
-    with (
-        ThreadPoolExecutor(default_workers()) as pool,
-        progress("files", len(manifest.files)) as advance,
-    ):
-        wrong: dict[str, str] = {}
-        checks = pool.map(partial(_file_defect, directory), manifest.files)
-        for entry, defect in zip(manifest.files, checks, strict=True):
-            if defect:
-                wrong[entry.path] = defect
-            advance()
-    defects = [f"{path}: {defect}" for path, defect in wrong.items()]
-    defects += _extra(directory, manifest, wrong)
-    defects += _totals(manifest)
-    defects += _labels_and_shards(directory, manifest, set(wrong))
+        return Verification(0, 0, [_one_line(str(error).removeprefix(f"{directory}/"))])
+    defects = [_one_line(one) for one in _defects(directory, manifest, workers)]
     return Verification(len(manifest.files), manifest.samples, defects)
+
+
+def _one_line(text: str) -> str:
+    """Names come from data: what is not printable must neither end a line nor move the cursor."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
+
+
+def _defects(directory: Path, manifest: Manifest, workers: int | None) -> Iterator[str]:
+    yield from manifest_defect(directory)
+    with ThreadPoolExecutor(workers or default_workers()) as pool:
+        wrong: dict[str, str] = {}
+        with progress("files", len(manifest.files)) as advance:
+            checks = pool.map(partial(_file_defect, directory), manifest.files)
+            for entry, defect in zip(manifest.files, checks, strict=True):
+                if defect:
+                    wrong[entry.path] = defect
+                advance()
+        yield from _named(directory, manifest, wrong)
+        yield from _extra(directory, manifest, wrong)
+        yield from _totals(manifest)
+        yield from _contents(directory, manifest, wrong, pool)
+
+
+def _kind_defect(path: Path) -> str:
+    """Why a path is no plain file, or the empty text."""
+    try:
+        mode = path.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    if stat.S_ISLNK(mode):
+        return "is a symbolic link; shards are plain files"
+    return "" if stat.S_ISREG(mode) else "is not a plain file"
 
 
 def _file_defect(directory: Path, entry: FileEntry) -> str:
     path = inside(directory, entry.path)
+    if problem := _kind_defect(directory / entry.path):
+        return problem
     if path is None or not path.is_file():
         return "missing"
     size = path.stat().st_size
@@ -88,27 +115,70 @@ def _file_defect(directory: Path, entry: FileEntry) -> str:
         return f"truncated: {size} of {entry.bytes} bytes"
     if size > entry.bytes:
         return f"too long: {size} bytes instead of {entry.bytes}"
-    if file_sha256(path) != entry.sha256:
-        return "its bytes are not those that the manifest's SHA-256 names"
-    return ""
+    try:
+        right = file_sha256(path) == entry.sha256
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    return "" if right else "its bytes are not those that the manifest's SHA-256 names"
+
+
+def _named(directory: Path, manifest: Manifest, wrong: dict[str, str]) -> Iterator[str]:
+    """The defects of files; one with another one's bytes is told whose they are."""
+    owners = {entry.sha256: entry.path for entry in manifest.files}
+    for path, defect in wrong.items():
+        owner = None
+        if not _kind_defect(directory / path) and (directory / path).is_file():
+            owner = owners.get(_readable_sha256(directory / path))
+        yield f"{path}: {defect}" + (f"; they are those of {owner}" if owner else "")
+
+
+def _readable_sha256(path: Path) -> str:
+    try:
+        return file_sha256(path)
+    except OSError:
+        return ""
 
 
 def _extra(directory: Path, manifest: Manifest, wrong: dict[str, str]) -> Iterator[str]:
-    """Files that the manifest does not list; a missing one under another name is called that."""
+    """What the manifest does not list; a missing file under another name is called that."""
     listed = {entry.path for entry in manifest.files} | {MANIFEST_NAME}
+    folders = {str(Path(path).parent) for path in listed}
     missing = {e.sha256: e for e in manifest.files if wrong.get(e.path) == "missing"}
     sizes = {entry.bytes for entry in missing.values()}
-    for path in sorted(directory.rglob("*")):
+    for path, is_folder in _tree(directory):
         relative = path.relative_to(directory).as_posix()
-        if path.is_dir() or relative in listed:
-            continue
-        same = missing.get(file_sha256(path)) if path.stat().st_size in sizes else None
-        yield f"{relative}: {f'is {same.path} renamed' if same else 'not in the manifest'}"
+        if is_folder:
+            if relative not in folders:
+                yield f"{relative}: is a folder that does not belong here"
+        elif problem := _kind_defect(path):
+            if relative not in wrong:
+                yield f"{relative}: {problem}"
+        elif relative not in listed:
+            same = missing.get(_readable_sha256(path)) if path.stat().st_size in sizes else None
+            if same:
+                yield f"{relative}: is {same.path} renamed"
+            elif path.name.startswith(TEMPORARY_PREFIX):
+                yield f"{relative}: was left behind by an interrupted run; remove it"
+            else:
+                yield f"{relative}: not in the manifest"
+
+
+def _tree(directory: Path) -> list[tuple[Path, bool]]:
+    """Everything in the directory but itself, sorted, and whether it is a folder.
+
+    Symbolic links are not followed, and are no folders.
+    """
+    found = []
+    for folder, folders, files in os.walk(directory):
+        found += [(path, not path.is_symlink()) for path in (Path(folder, n) for n in folders)]
+        found += [(Path(folder, name), False) for name in files]
+    return sorted(found)
 
 
 def _totals(manifest: Manifest) -> Iterator[str]:
     counts: Counter[str] = Counter()
     listed = {entry.path: entry for entry in manifest.files}
+    yield from _listed(manifest, listed)
     numbers: dict[str, list[int]] = {}
     for tar in manifest.tars():
         split, _, number = Path(tar.path).stem.rpartition("-")
@@ -128,130 +198,76 @@ def _totals(manifest: Manifest) -> Iterator[str]:
             yield f"{MANIFEST_NAME}: the shards of {split} are not numbered from 0 without gaps"
 
 
-def _labels_and_shards(directory: Path, manifest: Manifest, wrong: set[str]) -> Iterator[str]:
-    classes: Classes = {}
+def _listed(manifest: Manifest, listed: dict[str, FileEntry]) -> Iterator[str]:
+    for name in _NEEDED:
+        if name not in listed:
+            yield f"{MANIFEST_NAME}: lists no {name}"
+    for path, times in Counter(entry.path for entry in manifest.files).items():
+        if times > 1:
+            yield f"{MANIFEST_NAME}: lists {path} {times} times"
+    for path in listed:
+        if path.startswith("metadata/") and f"data/{Path(path).stem}.tar" not in listed:
+            yield f"{MANIFEST_NAME}: lists {path} without its tar"
+
+
+def _contents(
+    directory: Path, manifest: Manifest, wrong: dict[str, str], pool: ThreadPoolExecutor
+) -> Iterator[str]:
+    labels = None
     if LABELS_NAME not in wrong:
         try:
-            classes = _classes(load_labels(directory / LABELS_NAME))
+            labels = load_labels(directory / LABELS_NAME)
         except WorkError as error:
             yield str(error).removeprefix(f"{directory}/")
-    owners: dict[str, str] = {}
-    for tar in manifest.tars():
-        if {tar.path, metadata_path(tar.path)} & wrong:
-            continue
-        defects = []
-        for key, defect in _shard(directory, tar, manifest.members, classes):
-            if key in owners:
-                defects.append(f"{tar.path}: key {key} stands in {owners[key]} too")
-            elif key:
-                owners[key] = tar.path
-            if defect:
-                defects.append(defect)
-        yield from defects[:SHOWN_DEFECTS]
-        if len(defects) > SHOWN_DEFECTS:
-            yield f"{tar.path}: {len(defects) - SHOWN_DEFECTS} more defects like these"
+    metadata = {entry.path for entry in manifest.files if entry.path.startswith("metadata/")}
+    tars = [
+        tar
+        for tar in manifest.tars()
+        if metadata_path(tar.path) in metadata
+        and not {tar.path, metadata_path(tar.path)} & {*wrong}
+    ]
+    right = []
+    check = partial(_shard, directory, manifest.members, labels)
+    with progress("shards", len(tars)) as advance:
+        for tar, defects in zip(tars, pool.map(check, tars), strict=True):
+            yield from defects[:SHOWN_DEFECTS]
+            if len(defects) > SHOWN_DEFECTS:
+                yield f"{tar.path}: {len(defects) - SHOWN_DEFECTS} more defects like these"
+            if not defects:
+                right.append(metadata_path(tar.path))
+            advance()
+    if right:
+        yield from _repeated_keys(directory, right)
+    if {*right} == metadata and ATTRIBUTION_NAME not in wrong:
+        yield from _attribution(directory, manifest, right)
 
 
-def _classes(labels: Labels) -> Classes:
-    return {
-        "country_code": {label.code: label.index for label in labels.countries},
-        "region_id": {label.id: label.index for label in labels.regions},
-    }
+def _shard(directory: Path, members: list[str], labels: Labels | None, tar: FileEntry) -> list[str]:
+    return list(shard_defects(directory, tar, members, labels))
 
 
-def _shard(
-    directory: Path, entry: FileEntry, expected: list[str], classes: Classes
-) -> Iterator[tuple[str, str]]:
-    """(key, "") for each sample that is right, and (key, defect) for the others."""
-    metadata = metadata_path(entry.path)
-    try:
-        table = pq.read_table(directory / metadata)
-    except (pa.ArrowException, OSError) as error:
-        yield "", f"{metadata}: not readable as Parquet ({str(error).splitlines()[0]})"
-        return
-    if not table.schema.equals(SHARD_SCHEMA):
-        yield "", f"{metadata}: its columns are not those of the format"
-        return
-    if table.num_rows != entry.samples:
-        yield "", f"{metadata}: {table.num_rows} rows, but the manifest says {entry.samples}"
-    rows = iter(table.append_column("record", [sample_records(table)]).to_pylist())
-    found = 0
-    try:
-        for key, members, record in _samples(directory / entry.path):
-            found += 1
-            row = next(rows, None)
-            defect = _sample_defect(entry.path, key, expected, members, record, row, classes)
-            yield key, f"{entry.path}: {defect}" if defect else ""
-    except (tarfile.TarError, OSError, EOFError) as error:
-        yield "", f"{entry.path}: not readable as a tar ({error})"
-        return
-    if found != entry.samples:
-        yield "", f"{entry.path}: {found} samples, but the manifest says {entry.samples}"
-    for row in rows:
-        yield "", f"{metadata}: key {row['key']} is not in {entry.path}"
+def _repeated_keys(directory: Path, metadata: list[str]) -> Iterator[str]:
+    """Keys that stand twice, in shards that are right on their own."""
+    files = {str((directory / path).resolve()): path for path in metadata}
+    with tempfile.TemporaryDirectory() as spill, connect(Path(spill), MEMORY_BYTES) as connection:
+        found = connection.execute(
+            """SELECT key, list_sort(list(filename)), count(*) OVER ()
+            FROM read_parquet($files, filename = true)
+            GROUP BY key HAVING count(*) > 1 ORDER BY key LIMIT $shown""",
+            {"files": [duckdb_path(directory / one) for one in metadata], "shown": SHOWN_DEFECTS},
+        ).fetchall()
+    for key, where, _ in found:
+        first, *others = [f"data/{Path(files[name]).stem}.tar" for name in where]
+        yield f"{others[-1]}: key {key} stands in {first} too"
+    if found and found[0][2] > SHOWN_DEFECTS:
+        yield f"{MANIFEST_NAME}: {found[0][2] - SHOWN_DEFECTS} more keys stand in several shards"
 
 
-def _samples(path: Path) -> Iterator[tuple[str, dict[str, tarfile.TarInfo], bytes]]:
-    """Key, members by extension, and the JSON member's bytes of each sample of a tar."""
-    with tarfile.open(path, "r:") as tar:
-        key, record = "", b""
-        members: dict[str, tarfile.TarInfo] = {}
-        for member in tar:
-            stem, _, extension = member.name.partition(".")
-            if members and (stem != key or extension in members):
-                yield key, members, record
-                members, record = {}, b""
-            key = stem
-            members[extension] = member
-            if extension == "json" and member.isreg() and member.size <= MAX_JSON_BYTES:
-                content = tar.extractfile(member)
-                record = content.read() if content else b""
-        if members:
-            yield key, members, record
-        # A damaged header in the middle looks like the end to tarfile.
-        if path.stat().st_size != tar.offset + len(END_OF_ARCHIVE):
-            raise tarfile.ReadError(f"damaged after byte {tar.offset}")
-
-
-def _sample_defect(
-    tar: str,
-    key: str,
-    expected: list[str],
-    members: dict[str, tarfile.TarInfo],
-    record: bytes,
-    row: dict[str, Any] | None,
-    classes: Classes,
-) -> str:
-    """What is wrong with one sample, or the empty text."""
-    if set(members) != set(expected) or not all(m.isreg() for m in members.values()):
-        wanted = " and ".join(expected)
-        return f"sample {key} has the members {sorted(members)} instead of {wanted}"
-    if row is None:
-        return f"key {key} is not in its metadata"
-    if row["key"] != key:
-        return f"key {key} stands where its metadata has {row['key']}"
-    image = members[expected[0]]
-    if (row["tar"], row["tar_offset"], row["tar_size"]) != (tar, image.offset_data, image.size):
-        return f"the image of {key} is not where its metadata says"
-    if _original_place(row, members, image) != (row["original_offset"], row["original_size"]):
-        return f"the original of {key} is not where its metadata says"
-    if record != row["record"]:
-        return f"the JSON of {key} does not say what its metadata says"
-    if row["split"] != Path(tar).stem.rpartition("-")[0]:
-        return f"sample {key} belongs to the split {row['split']}"
-    for column, indexes in classes.items():
-        value, index = row[column], row[f"{column.partition('_')[0]}_index"]
-        if index != indexes.get(value, UNKNOWN_INDEX):
-            return f"sample {key} has {column} {value} but class index {index}"
-    return ""
-
-
-def _original_place(
-    row: dict[str, Any], members: dict[str, tarfile.TarInfo], image: tarfile.TarInfo
-) -> tuple[int | None, int | None]:
-    """Where a sample's captured bytes stand: beside its image, as its image, or nowhere."""
-    if ORIGINAL in members:
-        return members[ORIGINAL].offset_data, members[ORIGINAL].size
-    if row["original_offset"] is None:
-        return None, None
-    return image.offset_data, image.size
+def _attribution(directory: Path, manifest: Manifest, metadata: list[str]) -> Iterator[str]:
+    """Whether everybody whose pictures are there is named, and nobody else."""
+    [*stated] = [entry.sha256 for entry in manifest.files if entry.path == ATTRIBUTION_NAME]
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / ATTRIBUTION_NAME
+        write_attribution(made, [directory / path for path in metadata])
+        if stated and stated != [file_sha256(made)]:
+            yield f"{ATTRIBUTION_NAME}: does not list the authors of the samples"

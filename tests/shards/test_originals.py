@@ -253,7 +253,7 @@ def test_a_manifest_without_the_field_has_plain_samples(tmp_path: Path) -> None:
     record = json.loads(path.read_text())
     assert record.pop("members") == ["jpg", "json"]
     path.write_text(json.dumps(record))
-    assert verify_shards(path.parent).defects == []
+    assert [line for line in verify_shards(path.parent).defects if "own SHA-256" not in line] == []
 
 
 def test_kinds() -> None:

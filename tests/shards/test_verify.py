@@ -1,6 +1,8 @@
 """Each kind of damage is one line that names the file, and an untouched directory has none."""
 
+import hashlib
 import json
+import os
 import shutil
 import tarfile
 from collections.abc import Callable
@@ -13,9 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shards.atomic import dump_json
 from shards.build import BuildOptions, build_shards
 from shards.errors import UsageError
-from shards.manifest import file_sha256
+from shards.manifest import OWN_HASH, file_sha256
+from shards.sample import sample_records
 from shards.tar import END_OF_ARCHIVE, write_member
 from shards.verify import verify_shards
 from tests.shards.datasets import edit_json, make_dataset
@@ -45,7 +49,7 @@ def test_an_untouched_directory_has_no_defects(built: Path) -> None:
 @settings(deadline=None, max_examples=25)
 @given(st.data())
 def test_any_flipped_bit_is_found(built: Path, data: st.DataObject) -> None:
-    files = sorted(path for path in built.rglob("*.*") if path.name != "manifest.json")
+    files = sorted(built.rglob("*.*"))
     path = data.draw(st.sampled_from(files))
     before = path.read_bytes()
     bit = data.draw(st.integers(0, 8 * len(before) - 1))
@@ -53,10 +57,23 @@ def test_any_flipped_bit_is_found(built: Path, data: st.DataObject) -> None:
     damaged[bit // 8] ^= 1 << bit % 8
     try:
         path.write_bytes(damaged)
-        [defect] = verify_shards(built).defects
+        defects = found(built)
     finally:
         path.write_bytes(before)
-    assert defect.startswith(f"{path.relative_to(built).as_posix()}: its bytes are not")
+    name = path.relative_to(built).as_posix()
+    assert defects[0].startswith(f"{name}: ")
+    if name != "manifest.json":
+        assert [defect.partition(" that")[0] for defect in defects] == [
+            f"{name}: its bytes are not those"
+        ]
+
+
+def found(root: Path) -> list[str]:
+    """The defects, or what a manifest of a newer version says."""
+    try:
+        return verify_shards(root).defects
+    except UsageError as error:
+        return [str(error).removeprefix(f"{root}/")]
 
 
 @settings(deadline=None, max_examples=25)
@@ -187,13 +204,158 @@ def damaged_header(root: Path) -> None:
 
 
 def repeated_shard(root: Path) -> None:
-    """The same samples again, under the next number."""
+    """The same samples again, under the next number: right on its own."""
     record = json.loads((root / "manifest.json").read_text())
     for path in (TAR, PARQUET):
         again = path.replace("000001", "000007")
         shutil.copy(root / path, root / again)
         record["files"].append(entry(record, path) | {"path": again})
-    edit_json(root / "manifest.json", **record)
+    again = PARQUET.replace("000001", "000007")
+    table = pq.read_table(root / again)
+    rows = [row | {"tar": TAR.replace("000001", "000007")} for row in table.to_pylist()]
+    pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), root / again)
+    size, sha256 = (root / again).stat().st_size, file_sha256(root / again)
+    entry(record, again).update(bytes=size, sha256=sha256)
+    sign(root, record)
+
+
+def swapped_files(root: Path) -> None:
+    other = root / "data" / "train-000002.tar"
+    first = (root / TAR).read_bytes()
+    (root / TAR).write_bytes(other.read_bytes())
+    other.write_bytes(first)
+
+
+def swapped_files_of_one_size(root: Path) -> None:
+    """Test and validation happen to have four samples in tars of one size."""
+    one, other = root / "data" / "validation-000000.tar", root / "data" / "validation-000001.tar"
+    assert one.stat().st_size == other.stat().st_size
+    first = one.read_bytes()
+    one.write_bytes(other.read_bytes())
+    other.write_bytes(first)
+
+
+def members_the_other_way_round(root: Path) -> None:
+    rewrite_members(root, lambda members: [members[1], members[0], *members[2:]])
+
+
+def samples_the_other_way_round(root: Path) -> None:
+    rewrite_members(root, lambda members: [*members[2:4], *members[:2], *members[4:]])
+
+
+def other_picture(root: Path) -> None:
+    """As long as the right one, and with the right hash: only a member's padding differs."""
+    data = bytearray((root / TAR).read_bytes())
+    row = pq.read_table(root / PARQUET).to_pylist()[0]
+    data[row["tar_offset"] + row["tar_size"]] ^= 1
+    (root / TAR).write_bytes(data)
+    relist(root, TAR)
+
+
+def leftover(root: Path) -> None:
+    (root / "metadata" / ".tmp-01234567-train-000001.parquet").write_bytes(b"PAR1")
+
+
+def link(root: Path) -> None:
+    (root / TAR).rename(root.parent / "elsewhere.tar")
+    (root / TAR).symlink_to(root.parent / "elsewhere.tar")
+
+
+def link_to_a_folder(root: Path) -> None:
+    (root / "data").rename(root.parent / "elsewhere")
+    (root / "data").symlink_to(root.parent / "elsewhere")
+
+
+def loop(root: Path) -> None:
+    (root / "data" / "again").symlink_to(root)
+
+
+def pipe(root: Path) -> None:
+    (root / TAR).unlink()
+    os.mkfifo(root / TAR)
+
+
+def folder_in_place_of_a_file(root: Path) -> None:
+    (root / TAR).unlink()
+    (root / TAR).mkdir()
+
+
+def folder(root: Path) -> None:
+    (root / "more").mkdir()
+
+
+def manifest_as_a_pipe(root: Path) -> None:
+    (root / "manifest.json").unlink()
+    os.mkfifo(root / "manifest.json")
+
+
+def manifest_in_other_words(root: Path) -> None:
+    edit_json(root / "manifest.json", code_version="another")
+
+
+def manifest_with_spaces(root: Path) -> None:
+    path = root / "manifest.json"
+    path.write_text(path.read_text().replace(": ", ":  ", 1))
+
+
+def wrong_hash(root: Path) -> None:
+    record = json.loads((root / "manifest.json").read_text())
+    entry(record, TAR)["sha256"] = "0" * 64
+    sign(root, record)
+
+
+def wrong_bytes(root: Path) -> None:
+    record = json.loads((root / "manifest.json").read_text())
+    entry(record, TAR)["bytes"] -= 512
+    sign(root, record)
+
+
+def file_listed_twice(root: Path) -> None:
+    record = json.loads((root / "manifest.json").read_text())
+    record["files"].append(entry(record, TAR))
+    sign(root, record)
+
+
+def tar_not_listed(root: Path) -> None:
+    record = json.loads((root / "manifest.json").read_text())
+    record["files"] = [item for item in record["files"] if item["path"] != TAR]
+    sign(root, record)
+
+
+def no_attribution(root: Path) -> None:
+    record = json.loads((root / "manifest.json").read_text())
+    record["files"] = [item for item in record["files"] if item["path"] != "attribution.csv"]
+    sign(root, record)
+
+
+def other_author(root: Path) -> None:
+    path = root / "attribution.csv"
+    path.write_text(path.read_text().replace("Malmö", "Lund"))
+    relist(root, "attribution.csv")
+
+
+def unsafe_key(root: Path) -> None:
+    """Key, record and tar agree, but the key would leave a folder."""
+    table = pq.read_table(root / PARQUET)
+    rows = [row | ({"key": "../up"} if not n else {}) for n, row in enumerate(table.to_pylist())]
+    changed = pa.Table.from_pylist(rows, schema=table.schema)
+    pq.write_table(changed, root / PARQUET)
+    relist(root, PARQUET)
+    record = sample_records(changed)[0]
+    rewrite_members(
+        root, lambda members: [("../up.jpg", members[0][1]), ("../up.json", record), *members[2:]]
+    )
+
+
+def null_columns(root: Path) -> None:
+    def change(rows: list[dict[str, Any]]) -> None:
+        rows[1].update(key=None, tar=None, tar_offset=None, tar_size=None)
+
+    rewrite_rows(root, change)
+
+
+def absurd_sizes(root: Path) -> None:
+    rewrite_rows(root, lambda rows: rows[1].update(tar_size=-(2**62), tar_offset=2**62))
 
 
 DAMAGES: dict[Callable[[Path], None], str] = {
@@ -220,7 +382,32 @@ DAMAGES: dict[Callable[[Path], None], str] = {
     other_json: f"{TAR}: the JSON of file-",
     sample_less: f"{TAR}: 3 samples, but the manifest says 4",
     damaged_header: f"{TAR}: not readable as a tar (damaged after byte",
-    repeated_shard: "data/train-000007.tar: key file-",
+    repeated_shard: "data/train-000007.tar: key file-000010 stands in data/train-000001.tar too",
+    swapped_files: f"{TAR}: truncated",
+    swapped_files_of_one_size: "data/validation-000000.tar: its bytes are not those that the"
+    " manifest's SHA-256 names; they are those of data/validation-000001.tar",
+    members_the_other_way_round: f"{TAR}: sample file-",
+    samples_the_other_way_round: f"{TAR}: key file-",
+    other_picture: f"{TAR}: its headers, padding or originals are not as",
+    leftover: "metadata/.tmp-01234567-train-000001.parquet: was left behind",
+    link: f"{TAR}: is a symbolic link",
+    link_to_a_folder: "data: is a symbolic link",
+    loop: "data/again: is a symbolic link",
+    pipe: f"{TAR}: is not a plain file",
+    folder_in_place_of_a_file: f"{TAR}: is not a plain file",
+    folder: "more: is a folder that does not belong here",
+    manifest_as_a_pipe: "manifest.json: is not a plain file",
+    manifest_in_other_words: "manifest.json: its bytes are not those that its own SHA-256 names",
+    manifest_with_spaces: "manifest.json: its bytes are not those that its own SHA-256 names",
+    wrong_hash: f"{TAR}: its bytes are not those that the manifest's SHA-256 names",
+    wrong_bytes: f"{TAR}: too long",
+    file_listed_twice: f"manifest.json: lists {TAR} 2 times",
+    tar_not_listed: f"manifest.json: lists {PARQUET} without its tar",
+    no_attribution: "manifest.json: lists no attribution.csv",
+    other_author: "attribution.csv: does not list the authors of the samples",
+    unsafe_key: f"{TAR}: ",
+    null_columns: f"{TAR}: key file-",
+    absurd_sizes: f"{TAR}: the image of file-",
 }
 
 
@@ -263,6 +450,45 @@ def test_another_kind_of_manifest_is_a_defect(shards: Path) -> None:
     ]
 
 
+def test_names_cannot_write_to_the_terminal(shards: Path) -> None:
+    (shards / "data" / "a\nb\x1b[31m").write_text("x")
+    (shards / os.fsdecode(b"\xff\xfe")).write_text("x")
+    assert verify_shards(shards).defects == [
+        "data/a\\nb\\x1b[31m: not in the manifest",
+        "\\udcff\\udcfe: not in the manifest",
+    ]
+
+
+def test_more_defects_than_are_shown(shards: Path) -> None:
+    rewrite_rows(shards, lambda rows: rows.reverse())
+    lines = verify_shards(shards).defects
+    assert len(lines) <= 11
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_workers_find_the_same(shards: Path, workers: int) -> None:
+    for damage in (swapped_files_of_one_size, extra, wrong_metadata):
+        damage(shards)
+    lines = verify_shards(shards, workers=workers).defects
+    assert lines == verify_shards(shards).defects
+    assert len(lines) >= 4
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.binary(max_size=400))
+def test_any_manifest_ends_in_lines(tmp_path_factory: pytest.TempPathFactory, text: bytes) -> None:
+    root = tmp_path_factory.mktemp("any")
+    (root / "manifest.json").write_bytes(text)
+    assert found(root)
+
+
+def sign(root: Path, record: dict[str, Any]) -> None:
+    """Writes a manifest that is whole, whatever it says."""
+    record = {name: value for name, value in record.items() if name != OWN_HASH}
+    own = hashlib.sha256(dump_json(record).encode()).hexdigest()
+    (root / "manifest.json").write_text(dump_json(record | {OWN_HASH: own}))
+
+
 def entry(record: dict[str, Any], path: str) -> dict[str, Any]:
     return next(item for item in record["files"] if item["path"] == path)
 
@@ -272,7 +498,7 @@ def relist(root: Path, path: str) -> None:
     record = json.loads((root / "manifest.json").read_text())
     data = (root / path).read_bytes()
     entry(record, path).update(bytes=len(data), sha256=file_sha256(root / path))
-    edit_json(root / "manifest.json", **record)
+    sign(root, record)
 
 
 def rewrite_rows(root: Path, change: Callable[[list[dict[str, Any]]], Any]) -> None:
