@@ -5,7 +5,7 @@ What is dropped for its own sake is dropped here, before quotas and limits: thes
 
 import duckdb
 
-from queries.errors import sql_error
+from queries.errors import check_expression, sql_error
 from queries.options import Options
 from shards.errors import WorkError
 from shards.keys import order_hash_sql
@@ -21,6 +21,8 @@ def gather(connection: duckdb.DuckDBPyConnection, options: Options) -> int:
     they state no licence or attribution. Raises UsageError for a bad condition or expression,
     WorkError when nothing is left.
     """
+    if options.where.strip():
+        check_expression(connection, options.where, "--where")
     try:
         matching = connection.table("samples")
         if options.where.strip():

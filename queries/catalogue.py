@@ -72,6 +72,7 @@ def connect(dataset: DatasetLayout | Source, *, locked: bool = True) -> duckdb.D
             "python_enable_replacements": False,
             "autoinstall_known_extensions": not locked,
             "autoload_known_extensions": not locked,
+            "allow_persistent_secrets": not locked,
             # Queries larger than memory spill there; DuckDB makes it when it needs it.
             "temp_directory": f"{tempfile.gettempdir()}/lostfound-{secrets.token_hex(8)}",
         },

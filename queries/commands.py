@@ -61,7 +61,7 @@ def query(
     from queries.sources import open_source
 
     if name == "list":
-        print_summary("Saved queries", questions.saved_queries(), as_json=False)
+        render(questions.listed(), form, out)
         return
     statement = questions.statement(sql, file, name)
     given = parse_parameters(param)

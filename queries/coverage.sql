@@ -18,12 +18,12 @@ SELECT
     country_code,
     country_name,
     samples,
-    round(km2) AS km2,
+    round(km2)::BIGINT AS km2,
     round(samples / km2 * 1000, 3) AS samples_per_1000_km2,
     covered.regions,
     countries.regions AS of_regions,
     cells,
-    round(least(1, cells * ($km::DOUBLE) ^ 2 / km2), 4) AS share_covered
+    round(least(1, cells * ($km::DOUBLE) ^ 2 / km2), 6) AS share_covered
 FROM covered
 LEFT JOIN countries USING (country_code)
 ORDER BY samples_per_1000_km2 DESC NULLS LAST, country_code;

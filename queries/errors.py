@@ -11,11 +11,14 @@ from queries.areas import AREAS
 from queries.files import VIEWS
 from queries.macros import SIGNATURES
 from shards.errors import UsageError
+from shards.schema import CLUSTERS_SCHEMA, METADATA_SCHEMA, SHARD_SCHEMA
 
 MACROS = tuple(signature.partition("(")[0] for signature in SIGNATURES)
 
 _MACRO_CALL = re.compile(rf"\b({'|'.join(MACROS)})\s*\(", re.IGNORECASE)
 _TABLE = re.compile(r'Table with name "?([^"\s]+)"? does not exist')
+_COLUMN = re.compile(r'does not have a column named "([^"]+)"$')
+_COLUMNS = (*METADATA_SCHEMA.names, *SHARD_SCHEMA.names, *CLUSTERS_SCHEMA.names)
 _FUNCTION = re.compile(r'Function with name "?([^"\s]+)"? does not exist')
 
 
@@ -71,7 +74,9 @@ def check_expression(connection: duckdb.DuckDBPyConnection, condition: str, opti
         # Without a place; and the text may hold more than one statement, so it is only parsed.
         parse = "SELECT json_serialize_sql(?)"
         [(text,)] = connection.execute(parse, [f"SELECT\n{condition}\nFROM samples"]).fetchall()
-        found = syntax_error(json.loads(text)) or error
+        placed = syntax_error(json.loads(text))
+        inside = placed and _place(decoded(placed)[1], condition, "SELECT\n")
+        found = placed if placed and inside else error  # else it ends too early
         raise sql_error(found, option, sql=condition, prefix="SELECT\n") from None
     except duckdb.Error as error:
         raise sql_error(error, option, sql=condition, prefix=prefix) from None
@@ -116,6 +121,8 @@ def _with_names(message: str) -> str:
         near = nearest(match[1], (*VIEWS, AREAS))
         hint = f' Did you mean "{near}"?' if near else ""
         return f"{bare}{hint} The views are {', '.join((*VIEWS, AREAS))}."
+    if (match := _COLUMN.search(message)) and (near := nearest(match[1], _COLUMNS)):
+        return f'{message}. Did you mean "{near}"?'
     if (match := _FUNCTION.search(message)) and (near := nearest(match[1], MACROS)):
         signature = next(text for text in SIGNATURES if text.startswith(f"{near}("))
         return f"{bare} Did you mean {signature}?"

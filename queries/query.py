@@ -1,26 +1,24 @@
-"""Questions in SQL: checks that a statement only reads, and runs it."""
+"""Questions in SQL: given or saved, checked, and run."""
 
-import json
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
 
 from queries.areas import add_areas
 from queries.catalogue import connect
-from queries.errors import decoded, nearest, sql_error, syntax_error
-from queries.parameters import Value, fill
+from queries.errors import decoded, nearest, sql_error
+from queries.parameters import Value, described, fill
+from queries.plan import plan
+from queries.reading import EXPLAIN, check_reads_only
 from queries.sources import Source
 from shards.errors import UsageError, WorkError
 
 BATCH_ROWS = 65_536
 SAVED = Path(__file__).parent
 
-_EXPLAIN = re.compile(r"\A\s*EXPLAIN(\s+ANALYZE)?\s+", re.IGNORECASE)
-_READING_NODES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
+_EXPLAIN_JSON = "EXPLAIN (FORMAT json)\n"
 _OF_PAGES = frozenset({"Invalid", "IO", "Internal", "Serialization"})
 """DuckDB's kinds of errors that damaged data raise; those of a file's end are Invalid Input."""
 
@@ -45,11 +43,11 @@ def run_query(
     add_areas(connection, sql)
     try:
         values = fill(sql, _asked(connection, sql), given or {})
-        if not _EXPLAIN.match(sql) and (explain or not unsafe):
+        if not EXPLAIN.match(sql) and (explain or not unsafe):
             # Errors found here say where; those of a relation do not.
-            plan = connection.execute(f"EXPLAIN\n{sql}", values).fetchall()
+            explained = connection.execute(f"{_EXPLAIN_JSON}{sql}", values).fetchall()
             if explain:
-                return _table(explain_key=[plan[0][0]], explain_value=[plan[0][1]])
+                return _table(explain_key=["plan"], explain_value=[plan(explained[0][1])])
         relation: duckdb.DuckDBPyRelation | None = connection.sql(sql, params=values)
         if relation is None:  # the statement has no answer
             return _table()
@@ -59,36 +57,19 @@ def run_query(
     return pa.RecordBatchReader.from_batches(reader.schema, _stream(source, reader))
 
 
-def check_reads_only(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
-    """Raises UsageError unless `sql` is one statement that only reads.
-
-    The syntax tree decides, because a WITH clause may hold COPY, INSERT, UPDATE and DELETE.
-    """
-    # Blanks instead of EXPLAIN, so that errors name the right column.
-    bare = _EXPLAIN.sub(lambda match: re.sub(r"\S", " ", match.group()), sql, count=1)
-    [(text,)] = connection.execute("SELECT json_serialize_sql(?)", [bare]).fetchall()
-    tree = json.loads(text)
-    if error := syntax_error(tree):
-        raise sql_error(error, sql=bare)
-    if tree["error"]:
-        raise UsageError(
-            "SQL: only statements that read are allowed (SELECT, DESCRIBE, SUMMARIZE, SHOW,"
-            " EXPLAIN; PIVOT with its values listed); --unsafe allows everything"
-        )
-    if len(tree["statements"]) != 1:
-        raise UsageError(f"SQL: give one statement, not {len(tree['statements'])}")
-    writing = {kind for kind in _node_types(tree) if kind not in _READING_NODES}
-    if writing:
-        names = ", ".join(sorted(kind.split("_")[0] for kind in writing))
-        raise UsageError(f"SQL: {names} inside a WITH clause writes; --unsafe allows everything")
-
-
 def saved_queries() -> dict[str, str]:
     """The questions that come with the package: name and the first line of its comment."""
     return {
         path.stem: path.read_text(encoding="utf-8").partition("\n")[0].removeprefix("-- ")
         for path in sorted(SAVED.glob("*.sql"))
     }
+
+
+def listed() -> pa.RecordBatchReader:
+    """The saved questions as rows: name, what they answer, their parameters."""
+    names = saved_queries()
+    asks = [", ".join(f"${name}" for name in described(saved_query(query))) for query in names]
+    return _table(name=[*names], answers=[*names.values()], parameters=asks)
 
 
 def saved_query(name: str) -> str:
@@ -140,20 +121,8 @@ def _explained(source: Source, error: Exception, sql: str = "") -> UsageError | 
         damage = source.damage(pages=False) if kind == "Invalid Input" else None
     if damage:
         return WorkError(f"{damage}; if it is damaged, remove it and make it again")
-    return sql_error(error, sql=sql, prefix="EXPLAIN\n")
+    return sql_error(error, sql=sql, prefix=_EXPLAIN_JSON)
 
 
 def _table(**columns: list[str]) -> pa.RecordBatchReader:
     return pa.table(columns).to_reader()
-
-
-def _node_types(tree: Any) -> Iterator[str]:
-    if isinstance(tree, dict):
-        kind = tree.get("type")
-        if isinstance(kind, str) and kind.endswith("_NODE"):
-            yield kind
-        for value in tree.values():
-            yield from _node_types(value)
-    elif isinstance(tree, list):
-        for value in tree:
-            yield from _node_types(value)

@@ -22,6 +22,9 @@ from queries.table import as_plan, as_table, is_plan
 from shards.atomic import atomic_file
 from shards.errors import UsageError
 
+TABLE_ROWS = 1_000
+"""A table is for reading: longer results end with a line that says so."""
+
 
 def render(reader: pa.RecordBatchReader, form: Format | None, out: Path | None) -> int:
     """Writes every row to the file `out`, which appears complete or not at all, or to stdout.
@@ -101,19 +104,27 @@ def _write_json(reader: pa.RecordBatchReader, out: BinaryIO) -> int:
 
 
 def _write_table(reader: pa.RecordBatchReader, out: BinaryIO, width: int | None) -> int:
-    rows = (tuple(map(_cell, row)) for row in _rows(reader))
+    rows: list[tuple[str, ...]] = []
+    count = 0
+    for batch in reader:
+        count += batch.num_rows
+        shown = batch.slice(0, max(0, TABLE_ROWS - len(rows)))
+        rows += (tuple(map(_cell, row)) for row in _values(shown))
     if is_plan(reader.schema):
         out.write(as_plan(rows).encode())
-        return 1
-    text, count = as_table(reader.schema, rows, width)
-    out.write(text.encode())
+    else:
+        out.write(as_table(reader.schema, rows, count - len(rows), width).encode())
     return count
 
 
 def _rows(reader: pa.RecordBatchReader) -> Iterator[tuple[Any, ...]]:
     for batch in reader:
-        # By position: a result may have two columns of one name.
-        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        yield from _values(batch)
+
+
+def _values(batch: pa.RecordBatch) -> Iterator[tuple[Any, ...]]:
+    # By position: a result may have two columns of one name.
+    return zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
 
 def _cell(value: Any) -> str:

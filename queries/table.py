@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Iterable, Sequence
-from itertools import islice
 from typing import Any
 
 import pyarrow as pa
@@ -11,45 +10,40 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-TABLE_ROWS = 1_000
-"""A table is for reading: longer results end with a line that says so."""
-NARROWEST = 12
-"""Of a column whose values are longer; narrower ones cannot be read."""
+NARROWEST = 16
+"""Of a column with longer values; narrower ones cannot be read. No name is broken up."""
 _FRAME = 3  # what a column takes beside its text
 _GAP = "…"
 
 Row = Sequence[str]
 
 
-def as_table(schema: pa.Schema, rows: Iterable[Row], width: int | None) -> tuple[str, int]:
-    """The table as text of at most `width` columns (None: as wide as needed), and its rows' number.
+def as_table(schema: pa.Schema, rows: Sequence[Row], more: int, width: int | None) -> str:
+    """A table of at most `width` columns of text (None: as wide as needed).
 
-    Columns in the middle are left out where all do not fit, and the rows after `TABLE_ROWS`; the
-    last lines say which and how many.
+    Columns in the middle are left out where all do not fit. The last lines say which, and how many
+    `more` rows there are.
     """
-    each = iter(rows)
-    shown = list(islice(each, TABLE_ROWS))
-    more = sum(1 for _ in each)
-    kept = _fitting(schema.names, shown, width)
+    kept = _fitting(schema.names, rows, width)
     table = Table()
     for place in kept:
         if place is None:
             table.add_column(_GAP)
-        else:
-            number = _is_number(schema.field(place).type)
-            # Text, not markup: a value such as "[red]" is shown as it is.
-            head = Text(schema.names[place])
-            table.add_column(head, justify="right" if number else "left", overflow="fold")
-    for row in shown:
+            continue
+        number = _is_number(schema.field(place).type)
+        # Text, not markup: a value such as "[red]" is shown as it is.
+        head = Text(schema.names[place])
+        table.add_column(head, justify="right" if number else "left", overflow="fold")
+    for row in rows:
         table.add_row(*(_GAP if place is None else Text(row[place]) for place in kept))
     text = io.StringIO()
     Console(file=text, width=width or 10_000).print(table)
     if missing := [name for place, name in enumerate(schema.names) if place not in kept]:
-        text.write(f"{_GAP} {len(missing)} more columns, from {missing[0]} to {missing[-1]};")
-        text.write(" --format csv shows all\n")
+        names = missing[0] if len(missing) == 1 else f"{missing[0]} to {missing[-1]}"
+        text.write(f"{_GAP} columns left out: {len(missing)} ({names}); --format csv shows all\n")
     if more:
-        text.write(f"{_GAP} {more:,} more rows than these {TABLE_ROWS:,}; --format csv shows all\n")
-    return text.getvalue(), len(shown) + more
+        text.write(f"{_GAP} {more:,} more rows than these {len(rows):,}; --format csv shows all\n")
+    return text.getvalue()
 
 
 def as_plan(rows: Iterable[Row]) -> str:
@@ -61,14 +55,13 @@ def is_plan(schema: pa.Schema) -> bool:
     return bool(schema.names == ["explain_key", "explain_value"])
 
 
-def _fitting(names: list[str], rows: list[Row], width: int | None) -> list[int | None]:
+def _fitting(names: list[str], rows: Sequence[Row], width: int | None) -> list[int | None]:
     """The places of the columns to show, with None where others are left out."""
     places = list(range(len(names)))
     if width is None:
         return [*places]
     needs = [
-        _FRAME + min(NARROWEST, max(map(cell_len, (name, *(row[place] for row in rows)))))
-        for place, name in enumerate(names)
+        _FRAME + _least(name, [row[place] for row in rows]) for place, name in enumerate(names)
     ]
     left = width - 1
     if sum(needs) <= left:
@@ -85,6 +78,11 @@ def _fitting(names: list[str], rows: list[Row], width: int | None) -> list[int |
         left -= needs[place]
         (front if ours else back).append(place)
     return [*(front or [0]), None, *reversed(back)]
+
+
+def _least(name: str, values: list[str]) -> int:
+    """The width that a column must have."""
+    return max(cell_len(name), min(NARROWEST, max(map(cell_len, values), default=0)))
 
 
 def _is_number(kind: Any) -> bool:

@@ -9,10 +9,6 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from queries.catalogue import connect
-from queries.query import check_reads_only
-from queries.sources import quoted
-from shards.errors import UsageError
 from tests.queries.conftest import HandMade, row
 
 Run = Callable[..., tuple[int, str, str]]
@@ -92,99 +88,6 @@ def test_file_and_saved(dataset: Path, lostfound: Run) -> None:
     code, _, error = lostfound("query", dataset, "--name", "nothing")
     assert code == 2
     assert "country_counts" in error
-
-
-READING = [
-    "SELECT 1",
-    "FROM samples;",
-    "WITH RECURSIVE t AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM t WHERE i < 3) FROM t",
-    "SELECT 1 UNION SELECT 2",
-    "DESCRIBE captures",
-    "SUMMARIZE samples",
-    "SHOW TABLES",
-    "EXPLAIN SELECT 1",
-    "EXPLAIN ANALYZE SELECT count(*) FROM samples",
-    "PIVOT captures ON status IN ('kept', 'rejected') USING count(*) GROUP BY source",
-    "/* a comment */\nSELECT 'COPY_QUERY_NODE' AS type -- another",
-]
-
-
-@pytest.mark.parametrize("sql", READING)
-def test_reading_is_allowed(dataset: Path, lostfound: Run, sql: str) -> None:
-    assert lostfound("query", dataset, sql)[0] == 0
-
-
-REFUSED = [
-    "COPY (SELECT 1) TO '{part}' (USE_TMP_FILE false)",
-    "WITH x AS (COPY (SELECT 1) TO '{part}' (USE_TMP_FILE false)) FROM x",
-    "SELECT (WITH x AS (COPY (SELECT 1) TO '{part}' (USE_TMP_FILE false)) FROM x)",
-    "EXPLAIN ANALYZE COPY (SELECT 1) TO '{part}' (USE_TMP_FILE false)",
-    "/**/ EXPLAIN ANALYZE COPY (SELECT 1) TO '{part}' (USE_TMP_FILE false)",
-    "EXPLAIN ANALYZE WITH x AS (COPY (SELECT 1) TO '{part}' (USE_TMP_FILE false)) FROM x",
-    "SELECT 1; COPY (SELECT 1) TO '{part}' (USE_TMP_FILE false)",
-    "SELECT 1; SELECT 2",
-    "ATTACH '{other}.db'",
-    "CREATE TABLE t (i INTEGER)",
-    "DROP VIEW captures",
-    "SET enable_external_access = true",
-    "PRAGMA enable_profiling",
-    "INSTALL httpfs",
-    "CALL enable_logging()",
-    "EXPORT DATABASE '{other}'",
-    "SELECT * FROM read_text('{other}')",
-    "SELECT * FROM read_csv('/etc/passwd')",
-    "SELECT * FROM '{other}'",
-    "SELECT * FROM glob('/*')",
-    "SELECT * FROM read_parquet('https://example.org/x.parquet')",
-    "SELECT * FROM query('COPY (SELECT 1) TO ''x''')",
-    "",
-    "-- nothing",
-]
-
-
-@pytest.mark.parametrize("sql", REFUSED)
-def test_everything_else_is_refused(
-    dataset: Path, hand_made: HandMade, lostfound: Run, sql: str
-) -> None:
-    part, other = hand_made.layout.parts()[0], dataset / "other.txt"
-    other.write_text("secret")
-    before = part.read_bytes()
-    escaped = {"part": str(part).replace("'", "''"), "other": str(other).replace("'", "''")}
-    code, out, error = lostfound("query", dataset, sql.format(**escaped))
-    assert code == 2
-    assert error.count("\n") == 1
-    assert "secret" not in out
-    assert part.read_bytes() == before
-
-
-def test_the_lock_holds_without_the_check(dataset: Path) -> None:
-    connection = connect(hand_made_layout := _layout(dataset))
-    frame = [1]  # a Python variable is no table
-    for sql in (
-        "SELECT * FROM frame",
-        f"COPY (SELECT 1) TO {quoted(str(dataset / 'new.csv'))}",
-        "SET lock_configuration = false",
-        "ATTACH 'x.db'",
-    ):
-        with pytest.raises(Exception, match=r"Error"):
-            connection.execute(sql)
-    del frame
-    assert connection.execute("SELECT count(*) FROM captures").fetchall() == [(5,)]
-    with pytest.raises(UsageError, match="COPY inside"):
-        check_reads_only(connect(hand_made_layout), "WITH x AS (COPY (SELECT 1) TO 'y') FROM x")
-
-
-def _layout(root: Path):  # type: ignore[no-untyped-def]
-    from shards.layout import DatasetLayout
-
-    return DatasetLayout(root)
-
-
-def test_unsafe_lifts_it(dataset: Path, lostfound: Run) -> None:
-    out = dataset / "copied.csv"
-    sql = f"COPY (SELECT 42 AS answer) TO {quoted(str(out))}"
-    assert lostfound("query", dataset, sql, "--unsafe")[0] == 0
-    assert out.read_text() == "answer\n42\n"
 
 
 def test_errors_carry_the_hint(dataset: Path, lostfound: Run) -> None:

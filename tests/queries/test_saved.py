@@ -117,7 +117,7 @@ def test_coverage(hand_made: HandMade, ask: Ask) -> None:
         "regions": 1,
         "of_regions": 21,
         "cells": 2,
-        "share_covered": round(20_000 / area, 4),
+        "share_covered": round(20_000 / area, 6),
     }
     assert 400_000 < area < 460_000  # Statistics Sweden: 407,284 km² of land, 447,424 with water
 
