@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import resource
+import signal
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -11,11 +13,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from queries.catalogue import SELECTION_SCHEMA
+from queries.options import Options
+from queries.select import select
 from queries.splits import random_split
+from shards.errors import WorkError
 from shards.keys import order_hash
 from shards.layout import DatasetLayout
 from shards.rows import load_selection
 from tests.queries.conftest import HandMade, duplicate, row
+from tests.shards.datasets import snapshot
 
 Run = Callable[..., tuple[int, str, str]]
 COUNTRIES = ["SE"] * 60 + ["DE"] * 30 + ["FR"] * 9 + ["PE"]
@@ -226,3 +232,58 @@ def test_a_key_twice_is_refused(dataset: HandMade, lostfound: Run) -> None:
     code, _, error = lostfound("select", dataset.layout.root)
     assert code == 1
     assert "test-00001" in error
+
+
+def test_a_full_disk_leaves_the_selection_of_before(dataset: HandMade, lostfound: Run) -> None:
+    root = dataset.layout.root
+    assert lostfound("select", root, "--limit", "10")[0] == 0
+    folder = dataset.layout.selection("default")
+    before = snapshot(folder)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        # Files cannot grow beyond it, as on a disk that is full.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 10, limits[1]))
+        code, _, error = lostfound("select", root)
+        new, _, _ = lostfound("select", root, "--name", "new")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert (code, error.count("\n"), new) == (1, 1, 1)
+    assert "the disk is full" in error
+    assert snapshot(folder) == before
+    assert [path.name for path in folder.parent.iterdir()] == ["default"]
+
+
+def test_what_fails_late_leaves_the_selection_of_before(dataset: HandMade, lostfound: Run) -> None:
+    lostfound("select", dataset.layout.root, "--limit", "10")
+    before = snapshot(dataset.layout.selection("default"))
+
+    def refuse(record: dict[str, Any]) -> None:
+        raise WorkError(f"not {sum(record['counts'].values())}")
+
+    with pytest.raises(WorkError, match="not 100"):
+        select(dataset.layout, "default", Options(), check=refuse)
+    assert snapshot(dataset.layout.selection("default")) == before
+
+
+def test_a_condition_that_changes_its_mind(dataset: HandMade, lostfound: Run) -> None:
+    code, _, error = lostfound("select", dataset.layout.root, "--where", "random() < 0.5")
+    assert (code, error.count("\n")) == (2, 1)
+    assert "--limit and --seed" in error
+
+
+def test_selections_of_earlier_versions_are_read(dataset: HandMade, lostfound: Run) -> None:
+    root = dataset.layout.root
+    lostfound("select", root)
+    path = dataset.layout.selection("default") / "selection.parquet"
+    pq.write_table(pq.read_table(path).select(range(6)), path)
+    code, out, error = lostfound(
+        "query",
+        root,
+        "SELECT count(key) AS n, count(url) AS urls FROM selections",
+        "--format",
+        "csv",
+    )
+    assert code == 0, error
+    assert out.split() == ["n,urls", "100,0"]
