@@ -57,12 +57,12 @@ class Missing:
         """How many, from where, the first keys; and, to advise, what to do."""
         parts, advice = [], []
         if self.absent:
-            parts.append(f"{_counted(self.absent, 'source')} were never captured or enriched here")
+            parts.append(_counted(self.absent, "never captured or enriched here", "source"))
             advice.append("--fetch-missing ORIGIN copies their segments from another copy")
         if any(sample.fetchable for sample in self.absent):
             advice.append("--missing-list FILE.csv lists web addresses for `lostfound crawl urls`")
         if self.rejected:
-            parts.append(f"{_counted(self.rejected, 'reason')} are rejected here")
+            parts.append(_counted(self.rejected, "rejected here", "reason"))
         return (
             f"{len(self.samples):,} of its {self.selected:,} samples are missing:"
             f" {'; '.join([', and '.join(parts), *(advice if advise else [])])}"
@@ -94,20 +94,25 @@ def find_missing(connection: duckdb.DuckDBPyConnection, given: pa.Table) -> Miss
 
 
 def write_list(missing: Missing, path: Path) -> int:
-    """Writes a CSV for `lostfound crawl urls` of the samples that it gives again; how many."""
+    """Writes a CSV for `lostfound crawl urls` of the samples that it gives again, if any.
+
+    Returns how many they are.
+    """
+    fetchable = [sample for sample in missing.absent if sample.fetchable]
+    if not fetchable:
+        return 0
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(LIST_COLUMNS)
-    fetchable = [sample for sample in missing.absent if sample.fetchable]
     for one in fetchable:
         writer.writerow([one.url, one.lat, one.lon, one.country_code, one.key])
     write_text(path, file.getvalue())
     return len(fetchable)
 
 
-def _counted(samples: list[Sample], by: str) -> str:
-    """`12 (10 panoramax, 2 urls; first: a, b, c)`."""
+def _counted(samples: list[Sample], what: str, by: str) -> str:
+    """`12 never captured here (10 panoramax, 2 urls; first: a, b, c)`."""
     counts = Counter(str(getattr(sample, by)) for sample in samples).most_common()
     groups = ", ".join(f"{count:,} {name}" for name, count in counts)
     first = ", ".join(sample.key for sample in samples[:SHOWN])
-    return f"{len(samples):,} ({groups}; first: {first})"
+    return f"{len(samples):,} {what} ({groups}; first: {first})"

@@ -80,12 +80,16 @@ def complete(
     done = []
     if list_path is not None:
         listed = write_list(missing, list_path)
-        done.append(f"wrote {listed:,} web addresses to {list_path} for `lostfound crawl urls`")
+        done.append(
+            f"wrote {listed:,} web addresses to {list_path} for `lostfound crawl urls`"
+            if listed
+            else "no web address gives any of them again"
+        )
     if origin is not None and missing.absent:
         keys = {sample.key for sample in missing.absent}
         copied = copy_segments(layout, origin, keys)
         done.append(
-            f"copied {copied.segments:,} segments ({copied.bytes:,} bytes) with"
+            f"copied {copied.segments:,} segment(s) ({copied.bytes:,} bytes) with"
             f" {copied.found:,} of the {len(keys):,} missing samples"
         )
     raise WorkError(

@@ -124,8 +124,8 @@ def test_what_is_missing_is_named(
     code, _, error = lostfound("select", here.root, "--from", committed, "--name", "new")
     assert (code, error.count("\n")) == (1, 1)
     assert "13 of its 37 samples are missing" in error
-    assert "12 (12 test; first: test-00020, test-00021, test-00022) were never captured" in error
-    assert "1 (1 duplicate_bytes; first: test-00005) are rejected here" in error
+    assert "12 never captured or enriched here (12 test; first: test-00020," in error
+    assert "1 rejected here (1 duplicate_bytes; first: test-00005)" in error
     assert "--fetch-missing" in error
     assert "--missing-list" not in error
     assert snapshot(here.root) == before
@@ -157,9 +157,13 @@ def test_fetching_what_is_missing(
     origin = server if by_http else str(dataset.layout.root)
     here = without_part(dataset.layout, 1, tmp_path / "here")
     arguments = ["select", here.root, "--from", committed, "--name", "new"]
+    nothing = tmp_path / "nothing.csv"
+    _, _, error = lostfound(*arguments, "--missing-list", nothing)
+    assert "no web address" in error
+    assert not nothing.exists()
     code, _, error = lostfound(*arguments, "--fetch-missing", origin)
     assert (code, error.count("\n")) == (1, 1)
-    assert "copied 1 segments" in error
+    assert "copied 1 segment(s)" in error
     assert "12 of the 12 missing samples" in error
     assert "lostfound enrich" in error
     segment = "raw/test/w0-000001.tar"
