@@ -56,7 +56,7 @@ def write_report(layout: DatasetLayout, name: str) -> Row:
     problems = bad_selections + bad_sets + bad_runs
     shown = [*samples, *rejected, *(p for chart in charts for p in chart["pictures"])]
     images = stored_thumbnails(layout.root, [p.place for p in shown], THUMBNAIL_WIDTH)
-    followed = next((n for n, one in selections.items() if one.options.target()), None)
+    followed = next((n for n, one in selections.items() if one.target()), None)
     html = (
         environment()
         .get_template("report.html.j2")
@@ -65,7 +65,7 @@ def write_report(layout: DatasetLayout, name: str) -> Row:
             totals=totals,
             reasons=reasons,
             sources=facts.sources(),
-            bars=country_bars(countries, selections[followed].options.target() if followed else {}),
+            bars=country_bars(countries, selections[followed].target() if followed else {}),
             followed=followed,
             world=_world(facts, countries),
             cell_km=positions.cell_km,
@@ -153,7 +153,7 @@ def _selections(
             row | {"name": names.get(row["code"], row["code"])}
             for row in facts.split_countries(counts["name"])
         ]
-        bars = country_bars(by_split, about.options.target())
+        bars = country_bars(by_split, about.target())
         rows.append(counts | {"about": about, "by_split": by_split, "bars": bars})
     return rows
 

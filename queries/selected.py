@@ -5,10 +5,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from enrich.geo.countries import find_country
+from queries.choices import COUNTRY, Rule
 from queries.stored import first_line, load_json
 from shards.keys import is_key
-
-BY_COUNTRY = ("", "country", "country_code", "country_name")
 
 
 class _Part(BaseModel):
@@ -33,16 +32,29 @@ class LeakCheck(_Part):
 class Options(_Part):
     where: str = ""
     like: dict[str, int] | None = None
-    by: str | None = None
+    rule: str | None = None
+    by: str = COUNTRY
+    min_share: str = "0"
+    slack: str | None = None
+    max_per: int | None = None
     split: str = ""
     split_by: str = ""
+    block_km: float | None = None
+    buffer_km: float | None = None
     limit: int | None = None
 
-    def target(self) -> dict[str, int]:
-        """The counts per country that the selection follows, by code where that is known."""
-        if not self.like or (self.by or "") not in BY_COUNTRY:
-            return {}
-        return {find_country(name) or name: count for name, count in self.like.items() if count > 0}
+
+class Quotas(_Part):
+    quotas: dict[str, int] = {}
+
+
+class Decontaminated(_Part):
+    """Samples that another dataset has too, by what they were found."""
+
+    other: str
+    sha256: int = 0
+    phash: int = 0
+    distance: int = 0
 
 
 class Selected(_Part):
@@ -50,7 +62,41 @@ class Selected(_Part):
     options: Options = Options()
     leak_check: LeakCheck | None = None
     """None for a selection that was made before leaks were measured."""
-    unlicensed: int | None = None
+    mapping: Quotas | None = None
+    unlicensed: int = 0
+    decontaminated: list[Decontaminated] = []
+    dropped: dict[str, int] = {}
+
+    def target(self) -> dict[str, int]:
+        """The counts per country that the selection follows, by code where that is known.
+
+        Those of a target as they were given; under another rule the quotas that it gave.
+        """
+        options = self.options
+        if options.by != COUNTRY:
+            return {}
+        if options.like and options.rule in (None, str(Rule.TARGET)):
+            counts = options.like
+        else:
+            counts = self.mapping.quotas if self.mapping else {}
+        return {find_country(name) or name: count for name, count in counts.items() if count > 0}
+
+    def left_out(self) -> list[tuple[str, int]]:
+        """Samples that met the condition and were not chosen from: cause and number."""
+        causes = [
+            ("without licence or author", self.unlicensed),
+            *(
+                (f"in {one.other} too, by {way}", count)
+                for one in self.decontaminated
+                for way, count in (
+                    ("bytes", one.sha256),
+                    ("looks", one.phash),
+                    ("distance", one.distance),
+                )
+            ),
+            *self.dropped.items(),
+        ]
+        return [(cause, count) for cause, count in causes if count]
 
 
 def read_selections(folder: Path) -> tuple[dict[str, Selected], list[str]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from queries.selected import Options, read_selections
+from queries.selected import Decontaminated, Options, Quotas, Selected, read_selections
 
 
 def write(folder: Path, name: str, content: Any) -> None:
@@ -45,10 +45,31 @@ def test_a_damaged_file_is_named(tmp_path: Path, content: str) -> None:
 
 
 def test_targets_are_countries() -> None:
-    assert Options(like={"Sweden": 3, "FR": 2, "Nowhere": 1, "JP": 0}).target() == {
-        "SE": 3,
-        "FR": 2,
-        "Nowhere": 1,
-    }
-    assert Options(like={"SE": 3}, by="region_id").target() == {}
-    assert Options().target() == {}
+    like = {"Sweden": 3, "FR": 2, "Nowhere": 1, "JP": 0}
+    quotas = Quotas(quotas={"SE": 9})
+    targets = [
+        Selected(options=Options(**options), mapping=quotas).target()
+        for options in (
+            {"like": like},
+            {"like": like, "rule": "target"},
+            {"like": like, "rule": "sqrt"},
+            {"like": like, "by": "region_id"},
+        )
+    ]
+    assert targets[0] == targets[1] == {"SE": 3, "FR": 2, "Nowhere": 1}
+    assert targets[2:] == [{"SE": 9}, {}]
+    assert Selected().target() == {}
+
+
+def test_what_was_left_out() -> None:
+    about = Selected(
+        unlicensed=3,
+        decontaminated=[Decontaminated(other="other", sha256=1, distance=2)],
+        dropped={"near_another_split": 5},
+    )
+    assert about.left_out() == [
+        ("without licence or author", 3),
+        ("in other too, by bytes", 1),
+        ("in other too, by distance", 2),
+        ("near_another_split", 5),
+    ]
