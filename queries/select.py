@@ -19,7 +19,6 @@ from queries.options import Options
 from queries.selection_files import (
     DESCRIBED,
     FORMAT,
-    FORMAT_VERSION,
     batches,
     split_counts,
     write_selection,
@@ -28,6 +27,7 @@ from queries.splits import Split
 from shards.errors import UsageError
 from shards.labels import CountryLabel, Labels, RegionLabel
 from shards.layout import DatasetLayout
+from shards.rows import SELECTION_VERSION
 from shards.version import code_version
 
 
@@ -53,7 +53,7 @@ def select(
     labels = _labels(connection)
     record = {
         "format": FORMAT,
-        "format_version": FORMAT_VERSION,
+        "format_version": SELECTION_VERSION,
         "name": name,
         "options": options.to_json(),
         "where": options.where,

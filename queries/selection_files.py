@@ -25,10 +25,10 @@ from queries.splits import Split
 from shards.atomic import TEMPORARY_PREFIX, dump_json, remove_temporaries, sync_directory
 from shards.errors import UsageError, WorkError
 from shards.labels import Labels
+from shards.rows import SELECTION_VERSION
 
 ROWS, RECORD = "selection.parquet", "selection.json"
 FORMAT = "lostfound-selection"
-FORMAT_VERSION = 1
 ROW_GROUP_ROWS = 131_072
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NEEDED = {
@@ -149,9 +149,9 @@ def read_record(path: Path) -> dict[str, Any]:
         reason = getattr(error, "strerror", None) or "not JSON"
         raise UsageError(f"{path}: {reason}; give a selection.json") from None
     version = record.get("format_version", 0) if isinstance(record, dict) else 0
-    if isinstance(version, int) and version > FORMAT_VERSION:
+    if isinstance(version, int) and version > SELECTION_VERSION:
         raise UsageError(
-            f"{path}: format version {version}, but this program reads up to {FORMAT_VERSION};"
+            f"{path}: format version {version}, but this program reads up to {SELECTION_VERSION};"
             " update lostfound"
         )
     problems = [

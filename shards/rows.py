@@ -30,6 +30,8 @@ from shards.sample import RECORD_SQL
 from shards.schema import METADATA_SCHEMA, SHARD_SCHEMA, Status
 from shards.tar import member_size_sql
 
+SELECTION_VERSION = 1
+"""Of `selection.json` and `selection.parquet`, as their `format_version` says."""
 BATCH_ROWS = 4096
 MEMORY_BYTES = 1 << 30
 NODE_BITS = 20
@@ -55,9 +57,14 @@ def load_selection(layout: DatasetLayout, name: str) -> Selection:
         raise UsageError(f"{layout.root}: no selection {name!r}; there are: {there}")
     try:
         record = json.loads(path.read_bytes())
+        if record.get("format_version", 0) > SELECTION_VERSION:
+            raise UsageError(
+                f"{path}: format version {record['format_version']}, but this program reads up to"
+                f" {SELECTION_VERSION}; update lostfound"
+            )
         entry = SelectionEntry.model_validate(record)
         labels = parse_labels(json.dumps(record["labels"]), path)
-    except (ValueError, KeyError, TypeError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         raise WorkError(f"{path}: not a selection's record; run `lostfound select` again") from None
     return Selection(directory / "selection.parquet", entry, labels)
 
@@ -138,7 +145,16 @@ class SelectedRows:
         # A cursor of its own: two streams run side by side.
         with self._connection.cursor() as cursor:
             cursor.execute("SET TimeZone = 'UTC'")
-            yield from cursor.sql(sql).to_arrow_reader(BATCH_ROWS)
+            try:
+                yield from cursor.sql(sql).to_arrow_reader(BATCH_ROWS)
+            except duckdb.OutOfMemoryException:
+                raise
+            except (duckdb.Error, pa.ArrowException) as error:
+                problem = str(error).splitlines()[0]
+                raise WorkError(
+                    f"{self._where}: its rows cannot be put in order ({problem}); free some disk"
+                    " and build again"
+                ) from None
 
 
 @contextmanager

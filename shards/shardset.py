@@ -23,6 +23,7 @@ from shards.atomic import (
 from shards.attribution import ATTRIBUTION_NAME, write_attribution
 from shards.card.describe import DESCRIBING, describe
 from shards.console import progress
+from shards.errors import WorkError
 from shards.fanout import fan_out
 from shards.labels import LABELS_NAME
 from shards.manifest import MANIFEST_NAME, Manifest, file_entry, load_manifest, write_manifest
@@ -59,9 +60,15 @@ def write_set(
     for folder in (staging, *(staging / name for name in FOLDERS)):
         folder.mkdir(parents=True, exist_ok=True)
         remove_temporaries(folder)
-    results = _write_shards(directory, rows, source, about.options["shard_bytes"], workers)
-    manifest = _describe(staging, results, about, selection)
-    _replace(directory, manifest)
+    try:
+        results = _write_shards(directory, rows, source, about.options["shard_bytes"], workers)
+        manifest = _describe(staging, results, about, selection)
+        _replace(directory, manifest)
+    except OSError as error:
+        raise WorkError(
+            f"{error.filename or staging}: cannot be written ({error.strerror}); free some disk"
+            " and build again: finished shards are kept"
+        ) from None
     return manifest, sum(result.written for result in results)
 
 
