@@ -78,10 +78,11 @@ class JobConfig(Section):
 
 class Config(Section):
     network: str = "efficientnet_b1"
-    """A classification network of torchvision, by its name there."""
+    """A classification network of torchvision by its name there, or `timm:` and timm's name."""
     weights: str = "imagenet"
     """`imagenet`: torchvision's default weights; `auto`: the same, or none for a network without;
-    `none`; or the path of a model file of ours whose trunk is taken."""
+    `none`; or the path of a file of this network's weights: a model of ours whose trunk is taken,
+    or a state dictionary as torchvision and timm publish it."""
     seed: int = Field(default=0, ge=0, lt=2**31)
     image: ImageConfig = ImageConfig()
     heads: tuple[HeadConfig, ...] = (CountryHead(), CoordinatesHead())

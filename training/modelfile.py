@@ -131,6 +131,17 @@ def read_model_file(path: Path) -> tuple[Description, dict[str, Tensor]]:
     return _checked_description(path, text, tensors), tensors
 
 
+def is_model_file(path: Path) -> bool:
+    """True for a safetensors file that calls itself a model of ours."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            return _KEY in (file.metadata() or {})
+    except (SafetensorError, OSError):
+        return False
+
+
 def _checked_description(path: Path, text: str, tensors: Mapping[str, Tensor]) -> Description:
     try:
         content = json.loads(text)

@@ -1,6 +1,7 @@
 """AdamW with one group per (trunk or head) x (decayed or not), warm-up and cosine."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -13,7 +14,8 @@ from training.models import GeoModel
 def parameter_groups(model: GeoModel, options: OptimiserConfig) -> list[dict[str, Any]]:
     """Every parameter in exactly one group. `peak_lr` is what the schedule scales.
 
-    Vectors (norms and biases) are not decayed.
+    Vectors (norms and biases) are not decayed, nor what a network of timm names itself
+    (`no_weight_decay`: position embeddings and the like).
     """
     groups: list[dict[str, Any]] = []
     parts: tuple[tuple[str, nn.Module, float], ...] = (
@@ -21,11 +23,14 @@ def parameter_groups(model: GeoModel, options: OptimiserConfig) -> list[dict[str
         ("heads", model.heads, options.head_lr),
     )
     for name, part, rate in parts:
-        parameters = [p for p in part.parameters() if p.requires_grad]
+        name_spared: Callable[[], set[str]] = getattr(part, "no_weight_decay", set)
+        spared = name_spared()
+        named = [(n, p) for n, p in part.named_parameters() if p.requires_grad]
+        decays = {n: p.ndim > 1 and n not in spared for n, p in named}
         groups += [
             {
                 "name": f"{name}{'' if decayed else ', not decayed'}",
-                "params": [p for p in parameters if (p.ndim > 1) == decayed],
+                "params": [p for n, p in named if decays[n] == decayed],
                 "peak_lr": rate,
                 "lr": rate,
                 "weight_decay": options.weight_decay if decayed else 0.0,
