@@ -10,6 +10,7 @@ from shards.bench import bench_group
 from shards.console import print_summary
 from shards.errors import UsageError
 from shards.fetch import commands as fetch
+from shards.hub import commands as hub
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
 
@@ -27,6 +28,7 @@ def register(app: typer.Typer) -> None:
     app.command("build")(build)
     app.command("verify")(verify)
     fetch.register(app)
+    hub.register(app)
     bench_group(app).command("build")(bench_build)
 
 

@@ -41,6 +41,10 @@ MEMORY_BYTES = 1 << 30
 _NEEDED = (CARD_NAME, LABELS_NAME, ATTRIBUTION_NAME)
 
 
+CHECKOUT = {".cache", ".git", ".gitattributes"}
+"""What git and the Hub's client put beside the files of a repository."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verification:
     files: int
@@ -147,6 +151,8 @@ def _extra(directory: Path, manifest: Manifest, wrong: dict[str, str]) -> Iterat
     sizes = {entry.bytes for entry in missing.values()}
     for path, is_folder in _tree(directory):
         relative = path.relative_to(directory).as_posix()
+        if relative.split("/")[0] in CHECKOUT:
+            continue
         if is_folder:
             if relative not in folders:
                 yield f"{relative}: is a folder that does not belong here"

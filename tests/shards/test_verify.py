@@ -520,3 +520,10 @@ def rewrite_members(root: Path, change: Callable[[Members], Members]) -> None:
             write_member(file, name, data)
         file.write(END_OF_ARCHIVE)
     relist(root, TAR)
+
+
+def test_what_a_checkout_adds_is_no_defect(shards: Path) -> None:
+    (shards / ".gitattributes").write_text("*.tar filter=lfs\n")
+    (shards / ".cache" / "huggingface").mkdir(parents=True)
+    (shards / ".cache" / "huggingface" / "token").write_text("")
+    assert verify_shards(shards).defects == []

@@ -1,0 +1,1 @@
+"""Publishes a shard directory to the Hugging Face Hub."""
