@@ -1,5 +1,6 @@
 """A build that fails says so in one line, and the earlier shards are as they were."""
 
+import os
 import resource
 import subprocess
 import sys
@@ -41,6 +42,8 @@ def command(layout: DatasetLayout, *, file_bytes: int) -> subprocess.CompletedPr
     return subprocess.run(
         [Path(sys.executable).with_name("lostfound"), *arguments, "--shard-size", "40kB"],
         cwd=ROOT,
+        # Cached byte code would be cut off, too.
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes)),
