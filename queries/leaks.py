@@ -53,7 +53,9 @@ def nearest_km(one: Floats, other: Floats) -> Floats:
 def label_shares(countries: dict[str, dict[str, int]]) -> dict[str, Any]:
     """Whether splits have the same shares of each country: Pearson's chi-squared statistic.
 
-    A small `p` says that they differ by more than chance. With one split or one country there is
+    A small `p` says that they differ by more than chance would make them, were the samples divided
+    one by one. Where whole groups or blocks are, shares differ more and p is small without any
+    fault: compare chi2 between seeds and block sizes. With one split or one country there is
     nothing to compare: 0 degrees of freedom and p = 1.
     """
     counts = [[of_country[split] for split in Split] for of_country in countries.values()]

@@ -105,6 +105,12 @@ class Options:
             raise UsageError(f"{where}: its options cannot be read ({error})") from None
 
 
+def _names(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise TypeError(f"{value!r} is not a list")
+    return tuple(map(str, value))
+
+
 _KINDS: dict[str, Callable[[Any], Any]] = {
     "min_share": Fraction,
     "slack": Fraction,
@@ -114,7 +120,7 @@ _KINDS: dict[str, Callable[[Any], Any]] = {
     "split": SplitMethod,
     "split_by": SplitBy,
     "block_km": float,
-    "decontaminate": lambda names: tuple(map(str, list(names))),
+    "decontaminate": _names,
     "near_bits": int,
     "near_km": float,
     "buffer_km": float,

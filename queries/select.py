@@ -24,11 +24,14 @@ from queries.selection_files import (
     write_selection,
 )
 from queries.splits import Split
+from shards.console import progress
 from shards.errors import UsageError
 from shards.labels import CountryLabel, Labels, RegionLabel
 from shards.layout import DatasetLayout
 from shards.rows import SELECTION_VERSION
 from shards.version import code_version
+
+STEPS = 6
 
 
 def select(
@@ -45,11 +48,19 @@ def select(
     """
     folder = layout.selection(name)
     connection = connect(layout)
-    unlicensed = gather(connection, options)
-    decontaminated = decontaminate(connection, options)
-    spatial = divide(connection, options)
-    mapping = choose(connection, options)
-    _describe(connection, options)
+    with progress("selecting", STEPS) as advance:
+        unlicensed = gather(connection, options)
+        advance()
+        decontaminated = decontaminate(connection, options)
+        advance()
+        spatial = divide(connection, options)
+        advance()
+        mapping = choose(connection, options)
+        advance()
+        _describe(connection, options)
+        advance()
+        leaks = leak_check(connection)
+        advance()
     labels = _labels(connection)
     record = {
         "format": FORMAT,
@@ -65,7 +76,7 @@ def select(
         "unlicensed": unlicensed,
         "decontaminated": decontaminated,
         **spatial,
-        "leak_check": leak_check(connection),
+        "leak_check": leaks,
         "labels": labels.model_dump(),
         "code_version": code_version(),
     }

@@ -4,6 +4,7 @@ A unit is what stays together: a game or sequence, a key, or a block of the map.
 on the seed and on its name, never on what else the dataset holds: adding data moves nothing.
 """
 
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from fractions import Fraction
 from itertools import accumulate
@@ -28,8 +29,8 @@ DEFAULT_SHARES: Shares = (Fraction(70), Fraction(20), Fraction(10))
 def parse_shares(text: str) -> Shares:
     """`70,20,10` as exact numbers. Raises UsageError unless they are three that make 100."""
     try:
-        train, validation, test = (Fraction(part.strip()) for part in text.split(","))
-    except (ValueError, ZeroDivisionError):
+        train, validation, test = (Fraction(Decimal(part.strip())) for part in text.split(","))
+    except (ValueError, OverflowError, InvalidOperation):
         raise UsageError(
             f"--shares {text!r}: give percents of train, validation and test, such as 70,20,10"
         ) from None

@@ -30,7 +30,9 @@ PAGES = 2
 BATCH = 8
 QUALITY = 0.92
 MAX_PIXELS = 4096
-LABEL_COLUMNS = ("file", "lat", "lon", "country", "place", "kind")
+LABEL_COLUMNS = ("file", "lat", "lon", "country", "place", "kind", "license", "attribution")
+# As the game's own captures say it (`crawler.game.site`).
+RIGHTS = ("CC0-1.0", "Lost & Found playground")
 
 
 def export(
@@ -76,7 +78,9 @@ def _labels(config: WorldConfig, rounds: Sequence[Round]) -> str:
     for dealt in rounds:
         place = dealt.place
         name = picture_name(config, dealt)
-        writer.writerow((name, place.lat, place.lon, place.country, place.name, dealt.kind))
+        writer.writerow(
+            (name, place.lat, place.lon, place.country, place.name, dealt.kind, *RIGHTS)
+        )
     return text.getvalue()
 
 

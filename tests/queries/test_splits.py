@@ -58,7 +58,9 @@ def test_other_shares() -> None:
     assert Split.VALIDATION not in splits
 
 
-@pytest.mark.parametrize("text", ["70,20", "70,20,20", "0,50,50", "-10,60,50", "a,b,c", "1/0,2,3"])
+@pytest.mark.parametrize(
+    "text", ["70,20", "70,20,20", "0,50,50", "-10,60,50", "a,b,c", "1/0,2,3", "inf,0,0", "nan,1,1"]
+)
 def test_bad_shares(text: str) -> None:
     with pytest.raises(UsageError, match="--shares"):
         parse_shares(text)

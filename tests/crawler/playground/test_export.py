@@ -9,12 +9,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from crawler.game.site import Site
 from crawler.playground.export import export, picture_name
 from crawler.playground.sheet import write_sheet
 from crawler.playground.world import World, WorldConfig
 from shards.errors import UsageError
 from shards.keys import is_key
 
+SITE = Site(base_url="http://localhost")
 CONFIG = WorldConfig(seed=0, countries=20, bad_share=0.5)
 COUNT = 32
 MIN_VARIANCE, MIN_LAPLACIAN = 300, 30
@@ -56,6 +58,7 @@ def test_the_labels_are_the_rounds_of_the_world(exported: Path) -> None:
         assert is_key(Path(row["file"]).stem)
         assert (float(row["lat"]), float(row["lon"])) == (dealt.place.lat, dealt.place.lon)
         assert (row["country"], row["kind"]) == (dealt.place.country, dealt.kind)
+        assert (row["license"], row["attribution"]) == (SITE.license, SITE.attribution)
     names = {path.name for path in exported.glob("*")}
     assert names == {row["file"] for row in rows} | {"labels.csv"}
 
