@@ -22,6 +22,11 @@ def notes(record: dict[str, Any]) -> Iterator[str]:
     """What a user may not expect."""
     if without := record.get("without_position"):
         yield f"note: {without:,} samples have no position; the hash of their group divides them"
+    if straddling := record.get("dropped", {}).get("group_in_several_splits"):
+        yield (
+            f"note: {straddling:,} samples are dropped because most of their group is in another"
+            " split; --split-by key divides groups"
+        )
     wanted = record["options"].get("split_percent", {})
     empty = [split for split, count in record["counts"].items() if wanted.get(split) and not count]
     if empty:

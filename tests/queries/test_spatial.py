@@ -169,6 +169,8 @@ def test_a_group_over_several_blocks_stays_in_one_split(
     assert record["leak_check"]["groups_across_splits"] == 0
     assert record["dropped"]["group_in_several_splits"] > 0
     assert sorted(record["counts"].values())[:2] == [0, 0]
+    _, _, notes = lostfound("select", hand_made.layout.root, "--split", "spatial")
+    assert "--split-by key divides groups" in notes
 
 
 def test_note_about_rows_without_a_position(hand_made: HandMade, lostfound: Run) -> None:
