@@ -38,7 +38,7 @@ def readme(manifest: Manifest, facts: Facts) -> str:
         "## How it was made",
         _origin(manifest, facts),
         *_drops(manifest.captures, manifest.samples),
-        "## Please remove a photograph",
+        "## Asking for removal",
         _REMOVAL,
         *_left_out(len(manifest.opted_out)),
         "## Known limits",
@@ -131,6 +131,8 @@ def _countries(facts: Facts, splits: Sequence[str]) -> list[str]:
     return shown
 
 
+_UNSET: tuple[object, ...] = (None, "", False, [])
+
 _RIGHTS = (
     "Each sample carries its own licence, attribution and source address. `attribution.csv` lists"
     " every author with the licences and the number of samples."
@@ -139,7 +141,8 @@ _RIGHTS = (
 
 def _origin(manifest: Manifest, facts: Facts) -> str:
     entry = manifest.selection
-    options = yaml.safe_dump(entry.options, sort_keys=True, allow_unicode=True)
+    chosen = {name: value for name, value in entry.options.items() if value not in _UNSET}
+    options = yaml.safe_dump(chosen, sort_keys=True, allow_unicode=True)
     countries = _counted(facts.country_classes, "country class", "country classes")
     regions = _counted(facts.region_classes, "region class", "region classes")
     return (
@@ -214,8 +217,12 @@ def _size(count: int) -> str:
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
+    """Columns of numbers are aligned to the right."""
+    numbers = [
+        bool(rows) and all(row[n][:1].isdigit() for row in rows) for n in range(len(columns))
+    ]
+    rule = ["---:" if number else "---" for number in numbers]
+    return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in [columns, rule, *rows])
 
 
 def _cell(text: str) -> str:

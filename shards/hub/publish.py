@@ -53,7 +53,7 @@ class DefectsError(WorkError):
     """The directory is not what its manifest says."""
 
     def __init__(self, directory: Path, defects: list[str]) -> None:
-        super().__init__(f"{directory}: not published: it has {len(defects)} defects; build again")
+        super().__init__(f"{directory}: not published: verify finds defects in it; build it again")
         self.defects = defects
 
 

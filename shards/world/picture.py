@@ -23,6 +23,7 @@ _SEA, _GRID = (233, 239, 240), (218, 226, 227)
 _LAND, _BORDER = (207, 213, 206), (244, 246, 243)
 _FEW, _SOME, _MANY = (242, 170, 84), (206, 74, 38), (94, 14, 52)
 _COLOURS = 255
+_HANDFUL = 50
 _SMALLEST, _LARGEST = 2.5, 4.5  # radii of dots, pixels
 
 Point = tuple[float, float]
@@ -69,10 +70,12 @@ def _cells(samples: Iterable[tuple[float, float, int]]) -> Counter[tuple[int, in
 def _draw_dots(draw: ImageDraw.ImageDraw, cells: Counter[tuple[int, int]]) -> None:
     most = math.log1p(max(cells.values(), default=1))
     uneven = len(set(cells.values())) > 1
+    # A handful would get lost.
+    grow = 2 if len(cells) < _HANDFUL else 1
     # Many last, so that they are not hidden.
     for (column, row), count in sorted(cells.items(), key=lambda item: (item[1], item[0])):
         share = math.log1p(count) / most if uneven else 0.5
-        radius = (_SMALLEST + (_LARGEST - _SMALLEST) * share) * _SHARP
+        radius = (_SMALLEST + (_LARGEST - _SMALLEST) * share) * _SHARP * grow
         x, y = ((place + 0.5) * CELL * _SHARP for place in (column, row))
         draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=_colour(share))
 
