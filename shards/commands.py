@@ -9,6 +9,7 @@ import typer
 from shards.bench import bench_group
 from shards.console import print_summary
 from shards.errors import UsageError
+from shards.export import commands as export
 from shards.fetch import commands as fetch
 from shards.hub import commands as hub
 
@@ -29,6 +30,7 @@ def register(app: typer.Typer) -> None:
     app.command("verify")(verify)
     fetch.register(app)
     hub.register(app)
+    export.register(app)
     bench_group(app).command("build")(bench_build)
 
 
