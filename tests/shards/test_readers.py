@@ -9,6 +9,7 @@ import duckdb
 import numpy as np
 import pytest
 import webdataset
+from huggingface_hub import DatasetCard
 from PIL import Image
 
 from shards.build import BuildOptions, build_shards
@@ -96,6 +97,24 @@ def test_datasets_reads_the_card(
     metadata = hugging_face(str(shards), "metadata", data_dir="metadata", split="train")
     assert set(metadata["key"]) == set(expected)
     assert None in metadata["lat"]
+
+
+def test_datasets_streams(
+    shards: Path, expected: dict[str, tuple[bytes, dict[str, Any]]], hugging_face: Any
+) -> None:
+    loaded = hugging_face(str(shards), split="train", streaming=True)
+    assert images_and_records(loaded) == expected
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_features_are_those_of_the_card(shards: Path, hugging_face: Any, streaming: bool) -> None:
+    import datasets
+
+    [declared] = DatasetCard.load(shards / "README.md").data.to_dict()["dataset_info"]
+    features = datasets.Features._from_yaml_list(declared["features"])
+    loaded = hugging_face(str(shards), split="train", streaming=streaming)
+    assert loaded.features == features
+    assert set(next(iter(loaded))) == set(features)
 
 
 def images_and_records(loaded: Any) -> dict[str, tuple[bytes, dict[str, Any]]]:
