@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import duckdb
 
 from shards.keys import order_hash_sql
-from shards.schema import Reason
+from shards.schema import IDENTITY, Reason
 
 MAX_SAMPLES = 480
 MAX_PER_COUNTRY = 8
@@ -17,6 +17,8 @@ ALONG = 8
 """Pictures along the axis of a score."""
 
 _ORDER = order_hash_sql(0)
+_ORDER_OF_ROWS = order_hash_sql(0, f"concat_ws('/', key, {', '.join(IDENTITY)})")
+"""Of rows whose keys may come twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +89,18 @@ class Pictures:
         value = f"log10(greatest({column}, 1))" if log else column
         ends = f"log10({high!r}), log10({low!r})" if log else f"{high!r}, {low!r}"
         return self._pictures(
-            f"""WITH near AS (
-                SELECT *, least({ALONG - 1}, floor({ALONG} * ({value} - bottom) / (top - bottom)))
-                    AS part
-                FROM captures, (SELECT * FROM (VALUES ({ends})) AS e(top, bottom))
-                WHERE isfinite({column}) AND raw_size > 0)
-            SELECT status, key, coalesce(tar, raw_segment),
-                if(tar IS NULL, raw_offset, tar_offset), if(tar IS NULL, raw_size, tar_size),
-                coalesce(replace(reason, '_', ' '), ''), source_url, NULL, NULL, {column}
-            FROM near QUALIFY row_number() OVER (
-                PARTITION BY part ORDER BY {_ORDER}, raw_segment, raw_offset, view) = 1
-            ORDER BY part"""  # noqa: S608 - column names of this stage, numbers
+            f"""WITH ends AS (SELECT * FROM (VALUES ({ends})) AS e(top, bottom)),
+            first AS (
+                SELECT least({ALONG - 1}, floor({ALONG} * ({value} - bottom) / (top - bottom)))
+                    AS part,
+                    min_by({{'status': status, 'key': key, 'file': coalesce(tar, raw_segment),
+                        'at': if(tar IS NULL, raw_offset, tar_offset),
+                        'size': if(tar IS NULL, raw_size, tar_size), 'reason': reason,
+                        'url': source_url, 'value': {column}}}, {_ORDER_OF_ROWS}) AS r
+                FROM captures, ends WHERE isfinite({column}) AND raw_size > 0 GROUP BY part)
+            SELECT r.status, r.key, r.file, r.at, r.size,
+                coalesce(replace(r.reason, '_', ' '), ''), r.url, NULL, NULL, r.value
+            FROM first ORDER BY part"""  # noqa: S608 - column names of this stage, numbers
         )
 
     def _pictures(self, sql: str) -> list[Picture]:

@@ -25,6 +25,7 @@ from queries.selected import Selected, read_selections
 from queries.thumbnails import Place, file_thumbnail, stored_thumbnails
 from queries.worldmap import world_map
 from shards.atomic import write_text
+from shards.console import progress
 from shards.layout import DatasetLayout
 
 THUMBNAIL_WIDTH = 240
@@ -43,13 +44,18 @@ def write_report(layout: DatasetLayout, name: str) -> Row:
     out = layout.report(name) / "index.html"
     connection = connect(layout)
     facts, pictures = Facts(connection), Pictures(connection)
-    totals, reasons, countries = facts.totals(), facts.reasons(), facts.countries()
-    charts = score_charts(facts, stored_numbers(layout))
-    for chart in charts:
-        score = chart["score"]
-        chart["pictures"] = pictures.along(score.column, *chart["ends"], log=score.log)
-    samples, rejected = pictures.of_countries(), pictures.of_reasons()
-    positions = read_positions(connection, [country["code"] for country in countries])
+    with progress("rows", 4) as advance:
+        totals, reasons, countries = facts.totals(), facts.reasons(), facts.countries()
+        advance()
+        charts = score_charts(facts, stored_numbers(layout))
+        for chart in charts:
+            score = chart["score"]
+            chart["pictures"] = pictures.along(score.column, *chart["ends"], log=score.log)
+        advance()
+        samples, rejected = pictures.of_countries(), pictures.of_reasons()
+        advance()
+        positions = read_positions(connection, [country["code"] for country in countries])
+        advance()
     selections, bad_selections = read_selections(layout.root / "selections")
     sets, bad_sets = read_shard_sets(layout.root / "shards")
     runs, bad_runs = read_runs(layout.runs)
