@@ -1,7 +1,7 @@
 """The command line of this stage: arguments in, one core function called, result printed."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import typer
 
@@ -13,9 +13,16 @@ _JSON = typer.Option(False, "--json", help="Print the summary as one JSON object
 _MODEL = typer.Argument(..., help="A model file or a run directory.")
 
 
+Refinement = Literal["neighbours", "prototypes"] | None
+_REFINE = typer.Option(
+    None, "--refine", help="Positions from training photographs that look alike; see `embed`."
+)
+
+
 def register(app: typer.Typer) -> None:
     """Adds this stage's verbs to the `lostfound` command."""
     app.command("train")(train)
+    app.command("embed")(embed)
     app.command("evaluate")(evaluate)
     app.command("predict")(predict)
 
@@ -43,24 +50,40 @@ def evaluate(
     model: Path = _MODEL,
     shards: Path = _SHARDS,
     split: str = typer.Option("test", "--split", help="train, validation or test."),
+    refine: Refinement = _REFINE,
+    fuse_views: bool = typer.Option(
+        False, "--fuse-views", help="One answer for all views with the same coordinates."
+    ),
     as_json: bool = _JSON,
 ) -> None:
     """Measures a model on a split and writes evaluation.json beside it."""
     from training.evaluate import evaluate_model
 
-    print_summary("evaluate", evaluate_model(model, shards, split), as_json=as_json)
+    result = evaluate_model(model, shards, split, refine_by=refine, fuse_views=fuse_views)
+    print_summary("evaluate", result, as_json=as_json)
+
+
+def embed(model: Path = _MODEL, shards: Path = _SHARDS, as_json: bool = _JSON) -> None:
+    """Writes the embeddings of the training split beside the model, for --refine."""
+    from training.embed import embed_training_split
+
+    print_summary("embed", embed_training_split(model, shards), as_json=as_json)
 
 
 def predict(
     model: Path = _MODEL,
     images: list[Path] = typer.Argument(..., help="Photographs of any size."),
     top: int = typer.Option(5, "--top", help="How many countries to name."),
+    refine: Refinement = _REFINE,
+    together: bool = typer.Option(
+        False, "--together", help="The photographs are views of one place: one answer."
+    ),
     as_json: bool = _JSON,
 ) -> None:
     """Predicts country and position of photographs."""
     from training.predict import predict_images
 
-    results = predict_images(model, images, top)
+    results = predict_images(model, images, top, refine_by=refine, together=together)
     failed = sum("error" in result for result in results)
     if as_json:
         print_summary("predict", {"predictions": results, "failed": failed}, as_json=True)
@@ -93,4 +116,5 @@ def _show(results: list[dict[str, Any]]) -> None:
             rows["position"] = f"{position['lat']:.4f}, {position['lon']:.4f}"
         for region in result.get("regions", []):
             rows[region["name"]] = f"{region['probability']:.1%}"
-        print_summary(result["image"], rows, as_json=False)
+        name = result["image"] if "image" in result else f"{len(result['images'])} views"
+        print_summary(name, rows, as_json=False)

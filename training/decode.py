@@ -18,7 +18,7 @@ countries, the cells within; or `product`: P_country · s·P_cell, normalised.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -36,6 +36,7 @@ from training.geometry import (
 )
 from training.head_config import HeadConfig
 from training.heads import AROUND
+from training.retrieval import Embeddings, Refiner
 
 Outputs = Mapping[str, NDArray[np.float32]]
 """The heads' arrays by name, (n, head size)."""
@@ -102,6 +103,8 @@ class Decoder:
         self.config = config
         self._heads: dict[str, HeadConfig] = {head.name: head for head in config.heads}
         self.region_head = self._region_head()
+        self.refiner: Refiner | None = None
+        """Where positions come from instead, by embeddings; see `training.retrieval`."""
         codes = [country.code for country in labels.countries]
         self._shares = {name: own.membership(codes) for name, own in self.cells.items()}
         self._centres = Places(country_centres)
@@ -120,7 +123,14 @@ class Decoder:
         """The cells of `Answers.cells`."""
         return self.cells[self.region_head] if self.region_head else None
 
-    def answers(self, outputs: Outputs) -> Answers:
+    def answers(self, outputs: Outputs, embeddings: Embeddings | None = None) -> Answers:
+        """`embeddings`: (n, features) that the heads saw, for the refiner if there is one."""
+        found = self._answers(outputs)
+        if self.refiner is None or embeddings is None:
+            return found
+        return replace(found, positions=self.refiner(embeddings, found.cells))
+
+    def _answers(self, outputs: Outputs) -> Answers:
         country = next((n for n, head in self._heads.items() if head.kind == "country"), None)
         countries = softmax(outputs[country]) if country else None
         if self.region_head is None:

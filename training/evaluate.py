@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from shards.atomic import write_json
 from shards.console import progress
@@ -11,23 +12,35 @@ from shards.errors import WorkError
 from shards.labels import Labels
 from training.config import Config, config_from
 from training.data import Samples, data_sha256, read_samples
+from training.embed import answers_of, embed_samples, heads_of, refine, take
+from training.geometry import Floats
 from training.heads import Heads
-from training.inference import Evaluator
+from training.inference import Evaluator, judge, outcomes_from
 from training.labels import read_labels, same_classes
 from training.loader import Loader
 from training.metrics import Outcomes, figures
 from training.modelfile import TrainedModel, load_model, model_path
 from training.process import Process, local_device
+from training.retrieval import Method
+from training.views import first_views, fuse, places_of
 
 BATCH_SIZE = 64
 
 
-def evaluate_model(model: Path, shards: Path, split: str = "test") -> dict[str, Any]:
+def evaluate_model(
+    model: Path,
+    shards: Path,
+    split: str = "test",
+    *,
+    refine_by: Method | None = None,
+    fuse_views: bool = False,
+) -> dict[str, Any]:
     """All figures of a model on one split; also written beside the model file.
 
-    `model`: a model file or a run directory. The file is `evaluation.json` for the test split, and
-    `evaluation-<split>.json` for others. Raises WorkError when the model has other classes than
-    the shards.
+    `model`: a model file or a run directory. `refine_by` takes positions from training photographs
+    that look alike (`training.retrieval`); `fuse_views` answers once for each place. The file is
+    `evaluation.json`, with `-<split>` for another split than test, `-<refine_by>` and `-fused`.
+    Raises WorkError when the model has other classes than the shards.
     """
     path = model_path(model)
     trained = load_model(path)
@@ -41,19 +54,26 @@ def evaluate_model(model: Path, shards: Path, split: str = "test") -> dict[str, 
             " that it was trained on"
         )
     samples = read_samples(shards, split, labels)
-    outcomes, loss = _outcomes(trained, samples)
+    if refine_by:
+        refine(trained, path, refine_by)
+    if refine_by or fuse_views:
+        samples, outcomes, loss = _by_embeddings(trained, samples, fuse_views)
+    else:
+        outcomes, loss = _outcomes(trained, samples)
     result = {
         "model": path.name,
         "data_sha256": digest,
         "split": split,
+        "refined_by": refine_by,
+        "fused_views": fuse_views,
         "countries": len(labels.countries),
         **figures(outcomes),
         "loss": float(np.mean(loss)),
         **baselines(labels, samples),
         "per_country": per_country(labels, outcomes),
     }
-    name = "evaluation.json" if split == "test" else f"evaluation-{split}.json"
-    write_json(path.parent / name, result)
+    parts = [split if split != "test" else "", refine_by or "", "fused" if fuse_views else ""]
+    write_json(path.parent / f"{'-'.join(['evaluation', *filter(None, parts)])}.json", result)
     return result
 
 
@@ -101,3 +121,24 @@ def _outcomes(trained: TrainedModel, samples: Samples) -> tuple[Outcomes, Any]:
             config.precision,
         )
         return evaluator.outcomes(trained.network.to(device), Process(device=device), advance)
+
+
+def _by_embeddings(
+    trained: TrainedModel, samples: Samples, fuse_views: bool
+) -> tuple[Samples, Outcomes, Floats]:
+    """The samples, or one of each place, and what became of them."""
+    embeddings = embed_samples(trained, samples)
+    if fuse_views:
+        places = places_of(samples)
+        embeddings, samples = fuse(embeddings, places), take(samples, first_views(places))
+    config = config_from(trained.description.config)
+    heads = Heads(config.heads, trained.description.labels, trained.decoder.cells)
+    targets = heads.targets(samples)
+    table = np.zeros((len(samples), 4))
+    for start in range(0, len(samples), BATCH_SIZE):
+        rows = np.arange(start, min(start + BATCH_SIZE, len(samples)))
+        own = {name: torch.from_numpy(values[rows]) for name, values in targets.items()}
+        losses = heads(heads_of(trained, embeddings[rows]), own)
+        table[rows, :3] = judge(answers_of(trained, embeddings[rows]), samples, rows)
+        table[rows, 3] = heads.weighted(losses).double().numpy()
+    return samples, outcomes_from(table, samples), table[:, 3]

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from shards.console import Advance
+from training.data import Samples
 from training.decode import Answers, Decoder
 from training.geometry import Floats, haversine_km
 from training.heads import Heads
-from training.loader import Batch, Loader, plain_view
+from training.loader import Loader, plain_view
 from training.metrics import Outcomes, figures
 from training.plan import evaluation_batches
 from training.process import Process
@@ -61,29 +62,32 @@ class Evaluator:
                 outputs = forward(network, moved.images, self.precision)
                 loss = heads.weighted(heads(outputs, moved.targets))
                 answers = self.decoder.answers(to_numpy(outputs))
-                table[batch.indices, :3] = self._judge(answers, batch)
+                table[batch.indices, :3] = judge(answers, samples, batch.indices)
                 table[batch.indices, 3] = loss.double().cpu().numpy()
                 if advance:
                     advance(len(batch.indices))
         table = process.sum(torch.from_numpy(table)).numpy()
-        return (
-            Outcomes(
-                country=samples.country,
-                predicted=table[:, 0].astype(np.int64),
-                rank=table[:, 1].astype(np.int64),
-                distance_km=table[:, 2],
-            ),
-            table[:, 3],
-        )
+        return outcomes_from(table, samples), table[:, 3]
 
-    def _judge(self, answers: Answers, batch: Batch) -> Floats:
-        samples, rows = self.loader.samples, batch.indices
-        lat, lon = answers.positions.T
-        distance = haversine_km(lat, lon, samples.lat[rows], samples.lon[rows])
-        true = samples.country[rows]
-        return np.column_stack(
-            [answers.countries.argmax(axis=1), rank_of(answers.countries, true), distance]
-        )
+
+def outcomes_from(table: Floats, samples: Samples) -> Outcomes:
+    """`table`: columns of `judge`, a row for each sample."""
+    return Outcomes(
+        country=samples.country,
+        predicted=table[:, 0].astype(np.int64),
+        rank=table[:, 1].astype(np.int64),
+        distance_km=table[:, 2],
+    )
+
+
+def judge(answers: Answers, samples: Samples, rows: NDArray[np.int64]) -> Floats:
+    """(rows, 3): predicted country, rank of the true one, km from the true position."""
+    lat, lon = answers.positions.T
+    distance = haversine_km(lat, lon, samples.lat[rows], samples.lon[rows])
+    true = samples.country[rows]
+    return np.column_stack(
+        [answers.countries.argmax(axis=1), rank_of(answers.countries, true), distance]
+    )
 
 
 def rank_of(probabilities: Floats, true: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -6,54 +6,56 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from shards.errors import UsageError, WorkError
-from training.config import config_from
 from training.decode import Answers
+from training.embed import answers_of, embed_images, refine
 from training.geometry import Floats
 from training.images import Pixels, fit, read_image
-from training.inference import forward, to_numpy
 from training.modelfile import TrainedModel, load_model
-from training.process import local_device
+from training.retrieval import Method
+from training.views import fuse
 
 BATCH_SIZE = 32
 
 
 def predict_images(
-    model: Path | TrainedModel, paths: Iterable[Path], k: int = 5
+    model: Path | TrainedModel,
+    paths: Iterable[Path],
+    k: int = 5,
+    *,
+    refine_by: Method | None = None,
+    together: bool = False,
 ) -> list[dict[str, Any]]:
-    """One answer for each image, in order.
+    """One answer for each image, in order; or, `together`, one for all of them as views of a place.
 
     `{"image", "countries": [{"code", "name", "probability"}], "position": {"lat", "lon"}}` with the
     k most probable countries (or as many as the model knows), and "regions" like "countries" when
-    the model has a region head; `{"image", "error"}` for one that cannot be read.
+    the model has a region head; `{"image", "error"}` for one that cannot be read. An answer for
+    several has "images" instead of "image". `refine_by` needs the path of a model with embeddings.
     """
     if k < 1:
         raise UsageError(f"top {k}: ask for at least one country")
     trained = model if isinstance(model, TrainedModel) else load_model(model)
-    device = local_device()
-    trained.network.to(device)
+    if refine_by:
+        if isinstance(model, TrainedModel):
+            raise UsageError("refining needs the path of the model file")
+        refine(trained, model, refine_by)
+    if together:
+        return _predict_together(trained, list(paths), k)
     waiting = iter(paths)
     results: list[dict[str, Any]] = []
     while batch := list(islice(waiting, BATCH_SIZE)):
-        results.extend(_predict_batch(trained, batch, k, device))
+        results.extend(_predict_batch(trained, batch, k))
     return results
 
 
 def _predict_batch(
-    trained: TrainedModel, paths: Sequence[Path], k: int, device: torch.device
+    trained: TrainedModel, paths: Sequence[Path], k: int
 ) -> Iterator[dict[str, Any]]:
-    size = trained.description.preprocessing
-    images: dict[int, Pixels] = {}
-    errors: dict[int, str] = {}
-    for number, path in enumerate(paths):
-        try:
-            images[number] = fit(read_image(path), size.width, size.height)
-        except WorkError as error:
-            errors[number] = str(error)
-    answers = _answers(trained, list(images.values()), device) if images else None
-    rows = {number: row for row, number in enumerate(images)}
+    images, errors = _read(trained, paths)
+    answers = answers_of(trained, embed_images(trained, list(images.values()))) if images else None
+    rows = {path: row for row, path in enumerate(images)}
     for number, path in enumerate(paths):
         if number in errors:
             yield {"image": str(path), "error": errors[number]}
@@ -62,11 +64,35 @@ def _predict_batch(
             yield {"image": str(path), **_answer(trained, answers, rows[number], k)}
 
 
-def _answers(trained: TrainedModel, images: list[Pixels], device: torch.device) -> Answers:
-    precision = config_from(trained.description.config).precision
-    with torch.inference_mode():
-        pixels = torch.from_numpy(np.stack(images)).to(device)
-        return trained.decoder.answers(to_numpy(forward(trained.network, pixels, precision)))
+def _predict_together(trained: TrainedModel, paths: Sequence[Path], k: int) -> list[dict[str, Any]]:
+    """The errors, then one answer for what could be read."""
+    found, errors = [], []
+    for start in range(0, len(paths), BATCH_SIZE):
+        part = paths[start : start + BATCH_SIZE]
+        images, broken = _read(trained, part)
+        errors += [{"image": str(part[n]), "error": text} for n, text in broken.items()]
+        if images:
+            found.append(embed_images(trained, list(images.values())))
+    if not found:
+        return errors
+    embeddings = np.concatenate(found)
+    answers = answers_of(trained, fuse(embeddings, np.zeros(len(embeddings), dtype=np.int64)))
+    broken_paths = {error["image"] for error in errors}
+    images_read = [str(path) for path in paths if str(path) not in broken_paths]
+    return [*errors, {"images": images_read, **_answer(trained, answers, 0, k)}]
+
+
+def _read(trained: TrainedModel, paths: Sequence[Path]) -> tuple[dict[int, Pixels], dict[int, str]]:
+    """Pixels of the network's size, and errors, by the number of the path."""
+    size = trained.description.preprocessing
+    images: dict[int, Pixels] = {}
+    errors: dict[int, str] = {}
+    for number, path in enumerate(paths):
+        try:
+            images[number] = fit(read_image(path), size.width, size.height)
+        except WorkError as error:
+            errors[number] = str(error)
+    return images, errors
 
 
 def _answer(trained: TrainedModel, answers: Answers, row: int, k: int) -> dict[str, Any]:
