@@ -51,7 +51,7 @@ class Grid:
     def blocks(self, lat: Floats, lon: Floats) -> Ints:
         """The number of the block of each point; longitudes may be any turn of the circle."""
         band = np.searchsorted(self.edges, lat, side="right")
-        column = np.floor((lon + 180.0) % 360.0 * self.cells[band] / 360.0).astype(np.int64)
+        column = np.floor((lon + 180.0) * self.cells[band] / 360.0).astype(np.int64)
         return np.asarray(self.first[band] + column % self.cells[band])
 
 

@@ -269,6 +269,12 @@ def damage_keys(record: Path) -> None:
     pq.write_table(pq.read_table(path).slice(1), path)
 
 
+def damage_order(record: Path) -> None:
+    path = record.with_name(ROWS)
+    table = pq.read_table(path)
+    pq.write_table(table.take(list(range(table.num_rows))[::-1]), path)
+
+
 def damage_split(record: Path) -> None:
     path = record.with_name(ROWS)
     table = pq.read_table(path)
@@ -287,6 +293,7 @@ BAD = [
     (lambda path: path.unlink(), "No such file"),
     (lambda path: path.with_name(ROWS).write_bytes(b"version https://git-lfs"), "not Parquet"),
     (damage_keys, "not the rows"),
+    (damage_order, "not the rows"),
     (damage_split, "not the rows"),
 ]
 

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from enrich.geo.sphere import EARTH_RADIUS_KM, angle_between, unit_vectors
-from queries.spatial import Grid, Placed, Places, place, with_most_of_unit
-from queries.splits import DEFAULT_SHARES, hash_split, random_split
+from queries.spatial import Grid, Placed, Places, place, too_near, with_most_of_unit
+from queries.splits import hash_split, parse_shares, random_split
 from shards.keys import order_hash
 from tests.queries.conftest import HandMade, row
 
@@ -27,7 +27,8 @@ POINT = st.one_of(
     st.tuples(st.floats(55, 56), st.floats(13, 14)),
     st.tuples(st.just(float("nan")), st.just(float("nan"))),
 )
-ROWS = st.lists(st.tuples(POINT, st.integers(0, 8)), min_size=1, max_size=40)
+ROWS = st.lists(st.tuples(POINT, st.integers(0, 40)), min_size=1, max_size=40)
+EVEN = parse_shares("40,30,30")
 
 
 def placed(
@@ -36,7 +37,7 @@ def placed(
     lat, lon = (np.array([point[axis] for point, _ in rows]) for axis in (0, 1))
     unit = np.array([order_hash(1, f"unit {number}") for _, number in rows])
     places = Places(lat=lat, lon=lon, unit=unit)
-    return place(places, seed=1, shares=DEFAULT_SHARES, block_km=block_km, buffer_km=buffer_km)
+    return place(places, seed=1, shares=EVEN, block_km=block_km, buffer_km=buffer_km)
 
 
 @pytest.mark.parametrize("block_km", [20, 50, 333, 3000, 10_000])
@@ -102,11 +103,20 @@ def test_more_data_moves_no_row(
     assert (before.split == after.split[: len(rows)]).all()
 
 
+def test_what_is_dropped_keeps_nothing_away() -> None:
+    degree = EARTH_RADIUS_KM * math.pi / 180
+    # Along a meridian: test, validation 4 km on, train 4 km further, train beside the test sample.
+    lat = np.array([0.0, 4.0, 8.0, -4.9]) / degree
+    split = np.array([2, 1, 0, 0], dtype=np.int8)
+    assert too_near(lat, np.zeros(4), split, 5.0).tolist() == [False, True, False, True]
+    assert not too_near(lat, np.zeros(4), split, 0.0).any()
+
+
 def test_without_a_position_the_unit_decides() -> None:
     nowhere = (math.nan, math.nan)
     result = placed([(nowhere, number) for number in range(50)], 50, 5)
     # `placed` hashes with the seed 1 already.
-    expected = [hash_split(1, f"unit {number}") for number in range(50)]
+    expected = [hash_split(1, f"unit {number}", EVEN) for number in range(50)]
     assert [("train", "validation", "test")[code] for code in result.split] == expected
     assert result.kept.all()
 
