@@ -21,7 +21,8 @@ MAX_PIXELS = 64_000_000
 MAX_THUMBNAIL_BYTES = 14_000
 """For each 240 pixels of width: noise takes several times the bytes of a photograph."""
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
-_QUALITIES = (75, 55, 35, 15)
+_TRIES = ((1, 75), (1, 55), (1, 35), (2, 35), (4, 35))
+"""By how much a thumbnail is made smaller, and its quality: the last is small whatever it shows."""
 
 Place = tuple[str, int, int]
 """A file inside the dataset, and the offset and size of a picture's bytes in it."""
@@ -30,7 +31,7 @@ Place = tuple[str, int, int]
 def thumbnail(data: bytes, width: int) -> str | None:
     """A JPEG at most `width` wide and 3/2 of it high.
 
-    None for what is not a picture or claims too many pixels, or takes too many bytes when small.
+    None for what is not a picture or claims too many pixels.
     """
     with _warnings_as_errors():
         return _thumbnail(data, width)
@@ -53,15 +54,15 @@ def _thumbnail(data: bytes, width: int) -> str | None:
             image.draft("RGB", (width * 2, width * 2))
             small = image.convert("RGB")
         small.thumbnail((width, width * 3 // 2), Image.Resampling.LANCZOS)
-        for quality in _QUALITIES:
+        for shrink, quality in _TRIES:
             out = io.BytesIO()
-            small.save(out, "JPEG", quality=quality, optimize=True)
+            small.reduce(shrink).save(out, "JPEG", quality=quality, optimize=True)
             if out.tell() <= most:
-                return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode()
+                break
     # Pillow's decoders raise many types for damaged data; each means the same here.
     except Exception:
         return None
-    return None
+    return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode()
 
 
 def stored_thumbnail(root: Path, file: str, offset: int, size: int, width: int) -> str | None:

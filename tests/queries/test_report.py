@@ -9,7 +9,17 @@ from typing import Any
 
 import pytest
 
-from queries.report import write_report
+from queries import pictures
+from queries.positions import MAX_POINTS
+from queries.report import (
+    MAX_RUNS_WITH_PICTURES,
+    PREDICTION_WIDTH,
+    THUMBNAIL_WIDTH,
+    write_report,
+)
+from queries.runs import MAX_PREDICTIONS
+from queries.scores import SCORES
+from queries.thumbnails import MAX_THUMBNAIL_BYTES
 from tests.queries.conftest import PLACES, HandMade, duplicate, picture, row
 from tests.queries.pages import click_map, closed, opened
 
@@ -247,6 +257,14 @@ def test_pictures_outside_the_dataset_are_not_copied(dataset: HandMade, tmp_path
     models = html[html.index('id="models"') :]
     assert models.count("no picture") == 3
     assert "data:image" not in models
+
+
+def test_pictures_and_positions_are_bounded_by_design() -> None:
+    """Whatever a dataset holds: base64 adds a third, a position takes at most 15 bytes."""
+    small = pictures.MAX_SAMPLES + pictures.MAX_REJECTED + pictures.ALONG * len(SCORES)
+    large = MAX_RUNS_WITH_PICTURES * MAX_PREDICTIONS * PREDICTION_WIDTH / THUMBNAIL_WIDTH
+    bytes_ = MAX_THUMBNAIL_BYTES * (small + large) + 15 * MAX_POINTS
+    assert bytes_ * 4 / 3 < 19_000_000
 
 
 def test_no_dataset(tmp_path: Path, lostfound: Run) -> None:

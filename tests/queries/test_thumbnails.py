@@ -1,13 +1,21 @@
 """Small pictures: of what is one, inside the dataset, and of nothing else."""
 
+import base64
 import io
 import struct
 import zlib
 from pathlib import Path
 
+import cv2
+import numpy as np
 from PIL import Image
 
-from queries.thumbnails import stored_thumbnail, thumbnail
+from queries.thumbnails import (
+    MAX_THUMBNAIL_BYTES,
+    stored_thumbnail,
+    stored_thumbnails,
+    thumbnail,
+)
 from tests.queries.conftest import picture
 
 
@@ -30,6 +38,28 @@ def test_thumbnails() -> None:
     assert thumbnail(buffer.getvalue(), 240) is not None
     for data in (b"", b"text", picture(1)[:200], png(60_000, 60_000), png(8_000, 8_001)):
         assert thumbnail(data, 240) is None
+
+
+def test_noise_takes_no_more_bytes_than_allowed() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (600, 400, 3), dtype=np.uint8)
+    data = cv2.imencode(".png", noise)[1].tobytes()
+    for width in (240, 480):
+        uri = thumbnail(data, width)
+        assert uri is not None
+        small = base64.b64decode(uri.partition(",")[2])
+        assert len(small) <= MAX_THUMBNAIL_BYTES * width // 240
+        with Image.open(io.BytesIO(small)) as image:
+            assert (image.width, image.height) <= (width, width * 3 // 2)
+
+
+def test_each_place_is_read_once(tmp_path: Path) -> None:
+    data = picture(1)
+    (tmp_path / "a.tar").write_bytes(data)
+    places = [("a.tar", 0, len(data)), ("a.tar", 0, 9), ("a.tar", 0, len(data))]
+    found = stored_thumbnails(tmp_path, places, 100)
+    assert list(found) == places[:2]
+    assert found[places[0]] == stored_thumbnail(tmp_path, *places[0], 100)
+    assert found[places[1]] is None
 
 
 def test_pictures_stay_inside(tmp_path: Path) -> None:
