@@ -103,6 +103,10 @@ class SelectedRows:
         """Samples of each split, by name."""
         return dict(self.query("SELECT split, count(*) FROM rows GROUP BY ALL ORDER BY ALL"))
 
+    def tars(self) -> list[str]:
+        """The files that hold the images, sorted."""
+        return [tar for (tar,) in self.query("SELECT DISTINCT tar FROM rows ORDER BY tar")]
+
     def kind(self) -> Kind:
         """What all samples have for members. Raises UsageError when they differ."""
         groups = self.query(f"SELECT {KEPT_SQL}, format, count(*) FROM rows GROUP BY ALL")  # noqa: S608

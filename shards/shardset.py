@@ -30,6 +30,7 @@ from shards.manifest import MANIFEST_NAME, Manifest, file_entry, load_manifest, 
 from shards.plan import ShardPlan, plan_shards
 from shards.rows import SelectedRows, Selection
 from shards.schema import SHARD_SCHEMA
+from shards.sources import read_ahead
 from shards.writer import ShardResult, ShardTask, write_shard
 
 FOLDERS = ("data", "metadata")
@@ -61,7 +62,8 @@ def write_set(
         folder.mkdir(parents=True, exist_ok=True)
         remove_temporaries(folder)
     try:
-        results = _write_shards(directory, rows, source, about.options["shard_bytes"], workers)
+        with read_ahead(source, rows.tars()):
+            results = _write_shards(directory, rows, source, about.options["shard_bytes"], workers)
         manifest = _describe(staging, results, about, selection)
         _replace(directory, manifest)
     except OSError as error:

@@ -10,10 +10,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cache
 
+import numpy as np
 from PIL import Image, ImageDraw
 
 from shards.world.outlines import outlines
-from shards.world.projection import ASPECT, project
+from shards.world.projection import ASPECT, project, project_all
 
 WIDTH = 1280
 CELL = 4
@@ -60,10 +61,14 @@ def _world() -> Image.Image:
 
 def _cells(samples: Iterable[tuple[float, float, int]]) -> Counter[tuple[int, int]]:
     """Samples by the cell of the picture that they fall into."""
+    places = np.array(list(samples), float).reshape(-1, 3)
+    columns, rows = (
+        (pixels / CELL).astype(int).tolist()
+        for pixels in project_all(places[:, 0], places[:, 1], WIDTH)
+    )
     cells: Counter[tuple[int, int]] = Counter()
-    for lat, lon, count in samples:
-        x, y = project(lat, lon, WIDTH)
-        cells[int(x / CELL), int(y / CELL)] += count
+    for column, row, count in zip(columns, rows, places[:, 2].tolist(), strict=True):
+        cells[column, row] += int(count)
     return cells
 
 
