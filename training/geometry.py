@@ -74,13 +74,21 @@ def positions_of(vectors: ArrayLike) -> Floats:
 
 def centre_of(lat: ArrayLike, lon: ArrayLike) -> Floats:
     """The spherical mean (2,) of points; NaN when there is none, or when they cancel out."""
-    vectors = unit_vectors(lat, lon)
-    if len(vectors) == 0:
-        return np.full(2, np.nan)
-    mean = vectors.mean(axis=0)
-    if np.linalg.norm(mean) < 1e-9:
-        return np.full(2, np.nan)
-    return positions_of(mean)
+    positions = np.column_stack([lat, lon]).astype(np.float64)
+    return np.asarray(centres_of(positions, np.zeros(len(positions), np.int64), 1)[0])
+
+
+def centres_of(positions: Floats, group: NDArray[np.int64], groups: int) -> Floats:
+    """(groups, 2) the spherical mean of each group's points; NaN as in `centre_of`.
+
+    `positions`: (n, 2) degrees. `group`: (n,) their groups. A position of NaN, or a group below 0,
+    counts for none.
+    """
+    used = (group >= 0) & ~np.isnan(positions).any(axis=1)
+    vectors, own = unit_vectors(*positions[used].T), group[used]
+    sums = np.column_stack([np.bincount(own, axis, minlength=groups) for axis in vectors.T])
+    length = np.linalg.norm(sums, axis=1) / np.maximum(np.bincount(own, minlength=groups), 1)
+    return np.where((length < 1e-9)[:, None], np.nan, positions_of(sums))
 
 
 def destination(lat: ArrayLike, lon: ArrayLike, bearing: ArrayLike, km: ArrayLike) -> Floats:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from shards.errors import UsageError
 from shards.labels import LABELS_NAME, Labels, load_labels
-from training.geometry import Floats, centre_of
+from training.geometry import Floats, centres_of
 
 
 def read_labels(shards: Path) -> Labels:
@@ -27,12 +27,7 @@ def country_centres(labels: Labels, country: NDArray[np.int64], lat: Floats, lon
 
     The mean of where photographs are, not of the land: a guess wants the likely place.
     """
-    known = ~(np.isnan(lat) | np.isnan(lon))
-    rows = [
-        centre_of(lat[known & (country == i)], lon[known & (country == i)])
-        for i in range(len(labels.countries))
-    ]
-    return np.array(rows, dtype=np.float64).reshape(-1, 2)
+    return centres_of(np.column_stack([lat, lon]), country, len(labels.countries))
 
 
 def region_midpoints(labels: Labels) -> Floats:

@@ -150,10 +150,11 @@ def _checked_description(path: Path, text: str, tensors: Mapping[str, Tensor]) -
         raise WorkError(f"{path}: its description cannot be read; copy or train it again") from None
     if _digest(values, tensors) != digest:
         raise WorkError(f"{path}: its content does not match its hash; copy or train it again")
-    if values.get("format_version") != FORMAT_VERSION:
+    version = values.get("format_version") if isinstance(values, dict) else None
+    if version != FORMAT_VERSION:
         raise UsageError(
-            f"{path}: format version {values.get('format_version')}, this lostfound reads"
-            f" {FORMAT_VERSION}; update lostfound, or train again"
+            f"{path}: format version {version}, this lostfound reads {FORMAT_VERSION};"
+            " update lostfound, or train again"
         )
     try:
         description = Description.model_validate(values)

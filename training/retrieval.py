@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from shards.atomic import atomic_path
 from shards.errors import UsageError, WorkError
 from training.cells.quadtree import square_codes
-from training.geometry import Floats, distances_km, positions_of, unit_vectors
+from training.geometry import Floats, centres_of, distances_km
 
 Embeddings = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -89,9 +89,7 @@ def _prototypes(gallery: Gallery) -> Refiner:
     sums = np.zeros((len(groups), gallery.embeddings.shape[1]))
     np.add.at(sums, owner, gallery.embeddings.astype(np.float64))
     means = normalised(sums.astype(np.float32))
-    centres = np.zeros((len(groups), 3))
-    np.add.at(centres, owner, unit_vectors(*gallery.positions.T))
-    places = positions_of(centres)
+    places = centres_of(gallery.positions, owner.astype(np.int64), len(groups))
 
     def positions(embeddings: Embeddings, probabilities: Floats | None) -> Floats:
         similar = (normalised(embeddings) @ means.T).astype(np.float64)

@@ -11,6 +11,7 @@ from training.geometry import (
     EARTH_RADIUS_KM,
     at_local_km,
     centre_of,
+    centres_of,
     check_positions,
     destination,
     distances_km,
@@ -111,6 +112,13 @@ def test_centre_crosses_the_date_line() -> None:
 def test_no_centre() -> None:
     assert np.isnan(centre_of([], [])).all()
     assert np.isnan(centre_of([0, 0], [0, 180])).all()
+
+
+def test_centres_of_groups() -> None:
+    points = np.array([[0.0, 179], [0, -177], [50, 8], [np.nan, 1], [1, 1], [7, 7]])
+    found = centres_of(points, np.array([2, 2, 0, 0, -1, 3]), 5)
+    assert np.allclose(found[[0, 2, 3]], [[50, 8], [0, -179], [7, 7]])
+    assert np.isnan(found[[1, 4]]).all()
 
 
 def test_nan_stays_nan() -> None:

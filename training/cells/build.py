@@ -8,9 +8,9 @@ from shards.errors import UsageError
 from shards.labels import Labels
 from training.cells.quadtree import leaves, square_codes
 from training.cells.semantic import merge_regions
-from training.cells.table import Cell, Cells, CellTable, Ints, Names
+from training.cells.table import Cell, Cells, CellTable, Names
 from training.data import Samples
-from training.geometry import Floats, centre_of, haversine_km
+from training.geometry import Floats, centre_of, centres_of, haversine_km
 from training.head_config import AdaptiveCells, CellsConfig, SemanticCells
 from training.labels import region_midpoints
 
@@ -68,7 +68,8 @@ def _semantic(
     fallback = np.array([centre_of(*midpoints[group].T) for group in groups])
     owners = {member: i for i, cell in enumerate(cells) for member in cell.members}
     cell = np.array([owners.get(str(name), -1) for name in names], dtype=np.int64)
-    return _measured(table, _centres(cell, positions, fallback), positions, names)
+    centres = centres_of(positions, cell, len(cells))
+    return _measured(table, np.where(np.isnan(centres), fallback, centres), positions, names)
 
 
 def _adaptive(options: AdaptiveCells, labels: Labels, train: Samples, positions: Floats) -> Cells:
@@ -99,14 +100,6 @@ def _adaptive(options: AdaptiveCells, labels: Labels, train: Samples, positions:
         )
     table = CellTable(members="squares", cells=cells)
     return _measured(table, np.array(centres), positions, region_ids(labels, train))
-
-
-def _centres(cell: Ints, positions: Floats, fallback: Floats) -> Floats:
-    """(cells, 2) centre of each cell's samples, or its fallback where there is none."""
-    known = ~np.isnan(positions).any(axis=1)
-    rows = [centre_of(*positions[known & (cell == i)].T) for i in range(len(fallback))]
-    found = np.array(rows)
-    return np.where(np.isnan(found), fallback, found)
 
 
 def _measured(table: CellTable, midpoints: Floats, positions: Floats, regions: Names) -> Cells:

@@ -13,9 +13,6 @@ from numpy.typing import NDArray
 from training.geometry import Floats, unit_vectors
 
 Ints = NDArray[np.int64]
-Names = NDArray[np.str_]
-
-MAX_LEVEL = 24
 
 
 def square_codes(positions: Floats, level: int) -> Ints:
@@ -39,17 +36,18 @@ def square_codes(positions: Floats, level: int) -> Ints:
     return np.where(known, code, -1)
 
 
-def square_names(positions: Floats, level: int) -> Names:
-    """(n,) names of the level's squares that hold the positions; "" for NaN."""
-    codes, places = np.unique(square_codes(positions, level), return_inverse=True)
-    names = [name_of(int(code), level) if code >= 0 else "" for code in codes]
-    return np.array(names, dtype=np.str_)[places]
-
-
 def name_of(code: int, level: int) -> str:
     """The name of a level's square, from its number."""
     digits = [str(code >> 2 * bit & 3) for bit in range(level - 1, -1, -1)]
     return str(code >> 2 * level) + "".join(digits)
+
+
+def code_of(name: str) -> tuple[int, int]:
+    """The number and the level of a square, from its name."""
+    code = int(name[0])
+    for digit in name[1:]:
+        code = 4 * code + int(digit)
+    return code, len(name) - 1
 
 
 def leaves(codes: Ints, level: int, most: int) -> Iterator[tuple[str, slice]]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from training.cells.quadtree import square_names
+from training.cells.quadtree import code_of, square_codes
 from training.geometry import Floats, check_positions, distances_km
 
 Ints = NDArray[np.int64]
@@ -60,8 +60,11 @@ class Cells:
         """
         positions = check_positions(positions)
         known = ~np.isnan(positions).any(axis=1)
-        keys = regions if self.table.members == "regions" else self._squares(positions)
-        found = np.array([self._owners.get(str(key), -1) for key in keys], dtype=np.int64)
+        if self.table.members == "regions":
+            names, place = np.unique(regions, return_inverse=True)
+            found = np.array([self._owners.get(str(n), -1) for n in names], dtype=np.int64)[place]
+        else:
+            found = self._in_squares(positions)
         found[~known] = -1
         lost = np.flatnonzero(known & (found < 0))
         for start in range(0, len(lost), _CHUNK):
@@ -86,11 +89,15 @@ class Cells:
     def _owners(self) -> dict[str, int]:
         return {m: i for i, cell in enumerate(self.table.cells) for m in cell.members}
 
-    def _squares(self, positions: Floats) -> Names:
-        """(n,) the square among the members that holds each point; "" for none."""
-        found = np.full(len(positions), "", dtype=object)
-        for level in sorted({len(name) - 1 for name in self._owners}):
-            names = square_names(positions, level)
-            hit = np.array([name in self._owners for name in names], dtype=bool)
-            found[hit] = names[hit]
-        return found.astype(np.str_)
+    def _in_squares(self, positions: Floats) -> Ints:
+        """(n,) the cell whose square holds each point; -1 for none."""
+        squares = [(*code_of(name), cell) for name, cell in self._owners.items()]
+        deepest = max(level for _, level, _ in squares)
+        codes = square_codes(positions, deepest)
+        found = np.full(len(positions), -1, dtype=np.int64)
+        for level in sorted({level for _, level, _ in squares}):
+            own = np.array(sorted((code, cell) for code, at, cell in squares if at == level))
+            here = codes >> 2 * (deepest - level)
+            place = np.minimum(np.searchsorted(own[:, 0], here), len(own) - 1)
+            found = np.where(own[place, 0] == here, own[place, 1], found)
+        return found
