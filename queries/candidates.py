@@ -5,6 +5,7 @@ What is dropped for its own sake is dropped here, before quotas and limits: thes
 
 import duckdb
 
+from queries.choices import SplitMethod
 from queries.errors import check_expression, sql_error
 from queries.options import Options
 from shards.errors import WorkError
@@ -53,12 +54,18 @@ def gather(connection: duckdb.DuckDBPyConnection, options: Options) -> int:
 
 
 def statement(options: Options) -> str:
-    """The SQL that gives the candidates' keys in their order, to be stored and run again."""
+    """The SQL that gives the candidates' keys in their order, to be stored and run again.
+
+    Where neither quotas nor other samples decide, these are the keys that are chosen.
+    """
     conditions = [] if options.allow_unlicensed else [LICENSED_SQL]
     if options.where.strip():
         conditions.append(f"(\n{options.where.strip()}\n)")
     where = f"WHERE {' AND '.join(conditions)}\n" if conditions else ""
-    return f"SELECT key FROM samples\n{where}ORDER BY {order_hash_sql(options.seed)}, key"  # noqa: S608
+    others = options.mapped or options.decontaminate or options.split is SplitMethod.SPATIAL
+    limit = "" if others or options.limit is None else f"\nLIMIT {options.limit}"
+    order = f"ORDER BY {order_hash_sql(options.seed)}, key{limit}"
+    return f"SELECT key FROM samples\n{where}{order}"  # noqa: S608 - stored, not run
 
 
 def _take_licensed(connection: duckdb.DuckDBPyConnection, options: Options) -> int:

@@ -110,10 +110,10 @@ def select(
     decontaminate: list[str] = typer.Option(
         [], help="Drop what this dataset, shard directory or table has too; may be given again."
     ),
-    near_bits: int | None = typer.Option(
+    decontaminate_bits: int | None = typer.Option(
         None, help="With --decontaminate: perceptual hashes so near are one picture; 6 by default."
     ),
-    near_km: float | None = typer.Option(
+    decontaminate_km: float | None = typer.Option(
         None, help="With --decontaminate: places so near are one place; 0.025 by default, 0: none."
     ),
     limit: int | None = typer.Option(None, min=1, help="At most so many samples."),
@@ -139,7 +139,7 @@ def select(
         raise UsageError("--fetch-missing and --missing-list belong to --from; give it too")
     from queries.mapping import parse_share
     from queries.naming import column
-    from queries.options import Options, near_options, spatial_options
+    from queries.options import Options, decontaminate_options, spatial_options
     from queries.quotas import read_named
     from queries.select import select as make_selection
     from queries.splits import parse_shares
@@ -160,7 +160,7 @@ def select(
         shares=parse_shares(shares),
         **spatial_options(split, block_km, buffer_km),
         allow_unlicensed=allow_unlicensed,
-        **near_options(decontaminate, near_bits, near_km),
+        **decontaminate_options(decontaminate, decontaminate_bits, decontaminate_km),
         limit=limit,
         seed=seed,
     )

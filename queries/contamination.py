@@ -84,7 +84,9 @@ def _take_out(
         f"""SELECT key, {CONTENT_SQL} AS content, phash, lat, lon
         FROM eligible ANTI JOIN dropped USING (key)"""  # noqa: S608 - a constant
     ).to_arrow_table()
-    common = find_common(samples, marks, bits=options.near_bits, km=options.near_km)
+    common = find_common(
+        samples, marks, bits=options.decontaminate_bits, km=options.decontaminate_km
+    )
     if common.any.all():
         raise WorkError(f"no sample is left: {other} has all of them; select from other samples")
     connection.register("common", samples.select(["key"]).filter(pa.array(common.any)))

@@ -23,9 +23,9 @@ class Options:
     """Also takes samples that state no licence or no attribution."""
     decontaminate: tuple[str, ...] = ()
     """Datasets, shard directories and tables from which every sample must differ."""
-    near_bits: int = 6
+    decontaminate_bits: int = 6
     """With `decontaminate`: perceptual hashes at most so many bits apart are one picture."""
-    near_km: float = 0.025
+    decontaminate_km: float = 0.025
     """With `decontaminate`: samples nearer than this to one of theirs are dropped; 0: none."""
     like: dict[str, int] | None = None
     """Counts per country, by code or name, whose distribution the selection follows."""
@@ -59,8 +59,8 @@ class Options:
             **(
                 {
                     "decontaminate": list(self.decontaminate),
-                    "near_bits": self.near_bits,
-                    "near_km": self.near_km,
+                    "decontaminate_bits": self.decontaminate_bits,
+                    "decontaminate_km": self.decontaminate_km,
                 }
                 if self.decontaminate
                 else {}
@@ -121,8 +121,8 @@ _KINDS: dict[str, Callable[[Any], Any]] = {
     "split_by": SplitBy,
     "block_km": float,
     "decontaminate": _names,
-    "near_bits": int,
-    "near_km": float,
+    "decontaminate_bits": int,
+    "decontaminate_km": float,
     "buffer_km": float,
     "where": str,
     "limit": int,
@@ -152,18 +152,25 @@ def spatial_options(
     return given
 
 
-def near_options(others: Sequence[str], bits: int | None, km: float | None) -> dict[str, Any]:
+def decontaminate_options(
+    others: Sequence[str], bits: int | None, km: float | None
+) -> dict[str, Any]:
     """Those of `Options` that belong to --decontaminate, as far as they are given.
 
     Raises UsageError for values out of range, and without anything to compare to.
     """
     given = {
-        name: value for name, value in (("near_bits", bits), ("near_km", km)) if value is not None
+        name: value
+        for name, value in (("decontaminate_bits", bits), ("decontaminate_km", km))
+        if value is not None
     }
     if given and not others:
-        raise UsageError("--near-bits and --near-km belong to --decontaminate OTHER; give it too")
-    if not 0 <= given.get("near_bits", 0) <= MAX_DISTANCE:
-        raise UsageError(f"--near-bits {bits}: from 0 to {MAX_DISTANCE}")
-    if not 0 <= given.get("near_km", 0) <= MAX_BLOCK_KM:
-        raise UsageError(f"--near-km {km:g}: from 0 to {MAX_BLOCK_KM:,.0f} km")
+        raise UsageError(
+            "--decontaminate-bits and --decontaminate-km belong to --decontaminate OTHER;"
+            " give it too"
+        )
+    if not 0 <= given.get("decontaminate_bits", 0) <= MAX_DISTANCE:
+        raise UsageError(f"--decontaminate-bits {bits}: from 0 to {MAX_DISTANCE}")
+    if not 0 <= given.get("decontaminate_km", 0) <= MAX_BLOCK_KM:
+        raise UsageError(f"--decontaminate-km {km:g}: from 0 to {MAX_BLOCK_KM:,.0f} km")
     return {"decontaminate": tuple(others), **given}

@@ -69,9 +69,16 @@ def test_by_each_cause(dataset: HandMade, lostfound: Run, tmp_path: Path) -> Non
     assert {dataset.rows[i]["key"] for i in range(100)} - keys(dataset) == {
         dataset.rows[i]["key"] for i in (1, 2, 4)
     }
-    assert record["options"]["near_bits"] == 6
+    assert record["options"]["decontaminate_bits"] == 6
     record = select(
-        lostfound, dataset, "--decontaminate", other.layout.root, "--near-bits", 7, "--near-km", 0
+        lostfound,
+        dataset,
+        "--decontaminate",
+        other.layout.root,
+        "--decontaminate-bits",
+        7,
+        "--decontaminate-km",
+        0,
     )
     assert {n: record["decontaminated"][0][n] for n in ("phash", "distance")} == {
         "phash": 2,
@@ -156,9 +163,9 @@ def test_marks_of_a_dirty_table(tmp_path: Path) -> None:
         (["--decontaminate", "{tmp}/names.csv"], 2, "any of sha256"),
         (["--decontaminate", "{tmp}/broken.parquet"], 2, "broken.parquet"),
         (["--decontaminate", "{root}"], 1, "no sample is left"),
-        (["--near-bits", "3"], 2, "--decontaminate"),
-        (["--decontaminate", "{root}", "--near-bits", "13"], 2, "--near-bits"),
-        (["--decontaminate", "{root}", "--near-km", "-1"], 2, "--near-km"),
+        (["--decontaminate-bits", "3"], 2, "--decontaminate"),
+        (["--decontaminate", "{root}", "--decontaminate-bits", "13"], 2, "--decontaminate-bits"),
+        (["--decontaminate", "{root}", "--decontaminate-km", "-1"], 2, "--decontaminate-km"),
     ],
 )
 def test_failures_are_one_line(

@@ -91,6 +91,13 @@ def test_the_same_bytes_elsewhere(
     assert json.loads((folder / RECORD).read_text()) == expected
 
 
+def test_from_its_own_place(dataset: HandMade, committed: Path, lostfound: Run) -> None:
+    folder = dataset.layout.selection("all")
+    code, _, error = lostfound("select", dataset.layout.root, "--from", folder / RECORD)
+    assert code == 0, error
+    assert snapshot(folder) == snapshot(committed.parent)
+
+
 def test_from_the_record_alone(
     dataset: HandMade, committed: Path, lostfound: Run, tmp_path: Path
 ) -> None:
