@@ -1,6 +1,7 @@
 """A shard directory that stands alone loses samples: what is left is what a build would write."""
 
 import os
+import random
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,8 @@ from shards.named import Named
 from shards.shardset import finish_set, staging_of
 from shards.takedown import keys_to_remove, rewrite_without
 from shards.verify import verify_shards
+from tests.shards import datasets
+from tests.shards.chunks import new_bytes
 from tests.shards.datasets import (
     edit_json,
     make_dataset,
@@ -26,6 +29,7 @@ from tests.shards.datasets import (
 
 ROWS = [metadata_row(number) for number in range(40)]
 LIMIT = BuildOptions(shard_bytes=30_000)
+JPEG = b"\xff\xd8%s\xff\xd9"
 GONE = ["file-000007", "file-000031"]
 
 
@@ -184,3 +188,21 @@ def test_stopped_between_any_two_moves(
         assert snapshot(alone) == expected, stop
         assert not staging_of(alone).exists()
     assert moves > 5
+
+
+@pytest.mark.slow
+def test_what_a_removal_of_one_percent_leaves_to_upload(tmp_path: Path) -> None:
+    """Of pictures of 60 kB; positions are random, so each file has something that goes."""
+    rows = [metadata_row(number) for number in range(1_000)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(datasets, "picture", lambda n: JPEG % random.Random(n).randbytes(60_000))
+        layout = make_dataset(tmp_path / "data", rows)
+    built = Path(build_shards(layout, "main").path)
+    left = tmp_path / "main"
+    shutil.copytree(built, left)
+    rewrite_without(left, [str(row["key"]) for row in random.Random(1).sample(rows, 10)])
+    files = [
+        sorted(path for path in folder.rglob("*") if path.is_file()) for folder in (built, left)
+    ]
+    new, all_bytes = new_bytes(*files)
+    assert new <= 0.05 * all_bytes
