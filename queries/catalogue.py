@@ -21,6 +21,7 @@ import pyarrow as pa
 from queries.errors import decoded
 from queries.macros import add_macros
 from queries.sources import LocalSource, Source, quoted
+from shards.database import MEMORY_BYTES
 from shards.errors import WorkError
 from shards.layout import DatasetLayout
 from shards.schema import (
@@ -57,18 +58,26 @@ _SQL_TYPES = {
 }
 
 
-def connect(dataset: DatasetLayout | Source, *, locked: bool = True) -> duckdb.DuckDBPyConnection:
+def connect(
+    dataset: DatasetLayout | Source, *, locked: bool = True, bounded: bool = False
+) -> duckdb.DuckDBPyConnection:
     """An in-memory database with the views of `VIEWS` and the macros over the dataset's files.
 
     When `locked`, SQL can open the files behind the views and nothing else: no other file, no
     network, no extension, no Python variable, and no setting can be changed. Times are UTC.
+    When `bounded`, memory stays within that of `shards.database`, the rest goes to disk, and rows
+    come in no particular order unless the query orders them.
     Raises WorkError for a file that is not readable Parquet with the columns of its schema, and
     for one that a symbolic link brings in from outside the dataset.
     """
     source = LocalSource(dataset) if isinstance(dataset, DatasetLayout) else dataset
+    limits: dict[str, str | bool] = (
+        {"memory_limit": f"{MEMORY_BYTES}B", "preserve_insertion_order": False} if bounded else {}
+    )
     connection = duckdb.connect(
         ":memory:",
         config={
+            **limits,
             "python_enable_replacements": False,
             "autoinstall_known_extensions": not locked,
             "autoload_known_extensions": not locked,

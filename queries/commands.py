@@ -1,18 +1,18 @@
 """The command line of this stage: arguments in, one core function called, result printed."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from queries.choices import COUNTRY, Format, Rule, SplitBy, SplitMethod
+from queries.mapping_commands import BY_HELP, bench_counting, quotas
+from shards.bench import bench_group
 from shards.console import print_line, print_summary
 from shards.errors import UsageError
 from shards.layout import DatasetLayout
 
 DATASET = typer.Argument(..., help="The dataset directory.", show_default=False)
-BY_HELP = "Count by country, region, cell (of 10 km), or a column or expression over `samples`."
 
 
 def register(app: typer.Typer) -> None:
@@ -23,6 +23,7 @@ def register(app: typer.Typer) -> None:
     app.command("report")(report)
     app.command("calibrate")(calibrate)
     app.command("takedown")(takedown)
+    bench_group(app).command("mapping")(bench_counting)
 
 
 def query(
@@ -213,52 +214,6 @@ def _print_selection(dataset: Path, record: dict[str, Any], as_json: bool) -> No
     )
     for note in notes(record):
         print_line(note)
-
-
-def quotas(
-    pool: Path | None = typer.Option(None, help="What there is: JSON object or CSV country,count."),
-    dataset: Path | None = typer.Option(None, help="Count the samples of this dataset instead."),
-    target: Path | None = typer.Option(None, help="The distribution to follow, in the same form."),
-    rule: Rule | None = typer.Option(
-        None, help="Follow the target, or: the same count each, a square root, the area."
-    ),
-    by: str = typer.Option(COUNTRY, help=BY_HELP),
-    min_share: str = typer.Option("0", help="Least share of the pool for a core country, 0 to 1."),
-    slack: str | None = typer.Option(
-        None, help="Let scarcer countries join down to this part of the scale, 0 to 1."
-    ),
-    max_per: int | None = typer.Option(None, min=1, help="At most so many of each."),
-    table: bool = typer.Option(False, "--table", help="A table instead of JSON."),
-) -> None:
-    """How many pictures of each country follow a target distribution.
-
-    Prints JSON: quotas, total, missing (in the target, not in the pool) and left_out (in the
-    pool, without a quota). Countries go by code or by any name.
-    """
-    from queries import quotas as planned
-    from queries.mapping import parse_share
-    from queries.naming import column, suggestions
-    from queries.rules import map_pool
-
-    unit = column(by)
-    counts = planned.read_pool(pool, dataset, unit)
-    wish = planned.wish_for(
-        counts,
-        unit,
-        rule=rule,
-        target=None if target is None else planned.read_named(target, unit),
-        min_share=parse_share(min_share, "--min-share"),
-        slack=None if slack is None else parse_share(slack, "--slack"),
-        max_per=max_per,
-        where="--target",
-    )
-    mapping = map_pool(counts, wish)
-    for line in suggestions(mapping.missing, unit):
-        print_line(f"note: {line}")
-    if table:
-        print_summary("Quotas", mapping.to_json(), as_json=False)
-    else:
-        print(json.dumps(mapping.to_json(), ensure_ascii=False))
 
 
 def report(

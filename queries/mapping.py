@@ -55,16 +55,19 @@ def quotas(
     pool_total = sum(pool.values())
     wanted = {name: count for name, count in target.items() if count > 0}
     present = {name: pool[name] for name in wanted if pool.get(name, 0) > 0}
-    core = {name: n for name, n in present.items() if n >= min_share * pool_total}
+    least = min_share * pool_total
+    core = {name: n for name, n in present.items() if n * least.denominator >= least.numerator}
     if not core:
         raise UsageError(_why_empty(pool_total, wanted, present, min_share))
     # In powers: with r = root, n / t ** (1 / r) >= s * f just where n ** r / t >= s ** r * f ** r.
-    scale = min(Fraction(n**root, wanted[name]) for name, n in core.items())
-    chosen = {name: ceil_root(wanted[name] * scale, root) for name in core}
+    scale = _scarcest(core, wanted, root)
+    chosen = {name: scaled(wanted[name], scale, root) for name in core}
     if slack is not None:
+        joins = slack**root * scale
         for name, n in present.items():
-            if name not in core and n**root >= slack**root * scale * wanted[name]:
-                chosen[name] = math.ceil(slack * n)
+            if name in core or n**root * joins.denominator < joins.numerator * wanted[name]:
+                continue
+            chosen[name] = -(-slack.numerator * n // slack.denominator)
     # A slack of 0 lets countries join with nothing.
     chosen = {name: quota for name, quota in chosen.items() if quota > 0}
     return DistributionMapping(
@@ -85,10 +88,20 @@ def parse_share(text: str, name: str) -> Fraction:
     return value
 
 
-def ceil_root(value: Fraction, root: int) -> int:
-    """The smallest whole number whose power `root`, 1 or 2, is at least `value`, which is > 0."""
-    whole = math.ceil(value)
+def scaled(weight: int, scale: Fraction, root: int) -> int:
+    """The smallest whole number whose power `root`, 1 or 2, is at least weight · scale, not 0."""
+    # In integers: one Fraction for every country would take most of the time.
+    whole = -(-weight * scale.numerator // scale.denominator)
     return whole if root == 1 else math.isqrt(whole - 1) + 1
+
+
+def _scarcest(core: Mapping[str, int], wanted: Mapping[str, int], root: int) -> Fraction:
+    """The smallest n ** root / t."""
+    best, best_weight = 1, 0
+    for name, n in core.items():
+        if n**root * best_weight < best * wanted[name] or not best_weight:
+            best, best_weight = n**root, wanted[name]
+    return Fraction(best, best_weight)
 
 
 def largest_first(quotas: Mapping[str, int]) -> dict[str, int]:

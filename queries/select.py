@@ -47,7 +47,7 @@ def select(
     UsageError for a bad condition or impossible quotas, WorkError when nothing matches.
     """
     folder = layout.selection(name)
-    connection = connect(layout)
+    connection = connect(layout, bounded=True)
     with progress("selecting", STEPS) as advance:
         unlicensed = gather(connection, options)
         advance()
