@@ -16,6 +16,7 @@ from queries.catalogue import connect
 from queries.report import write_report
 from shards.layout import DatasetLayout
 
+_MOST_MS = 600_000
 _PAINTED = """() => new Promise(done =>
     requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now()))))"""
 _ZOOMED = """() => new Promise(done => {
@@ -44,10 +45,13 @@ def bench_report(rows: int, rounds: int, browser: Mapping[str, Any]) -> dict[str
         written = time.perf_counter() - start
         report = Path(summary["report"])
         table = write_table(layout, Path(folder) / "table.html")
+        empty = Path(folder) / "empty.html"
+        empty.write_text("<!doctype html><title>nothing</title>")
         with sync_playwright() as playwright:
             chromium = playwright.chromium.launch(**browser)
             opened = [_open(chromium, report, "#map") for _ in range(rounds)]
             listed = [_open(chromium, table, "table") for _ in range(rounds)]
+            blank = [_open(chromium, empty, "body") for _ in range(rounds)]
             chromium.close()
         seconds = statistics.median(first for first, _ in opened)
         baseline = statistics.median(first for first, _ in listed)
@@ -62,6 +66,7 @@ def bench_report(rows: int, rounds: int, browser: Mapping[str, Any]) -> dict[str
             "rows": rows,
             "seconds": round(seconds, 3),
             "baseline_seconds": round(baseline, 3),
+            "empty_page_seconds": round(statistics.median(first for first, _ in blank), 3),
             "zoom_ms": round(statistics.median(zoom for _, zoom in opened), 1),
             "bytes": summary["bytes"],
             "baseline_bytes": table.stat().st_size,
@@ -90,7 +95,7 @@ def _rows(connection: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
 def _open(chromium: Any, page_file: Path, shown: str) -> tuple[float, float]:
     """Seconds until the page stands there, and milliseconds that its map takes to zoom."""
     page = chromium.new_page(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
-    page.goto(page_file.as_uri(), wait_until="load")
+    page.goto(page_file.as_uri(), wait_until="load", timeout=_MOST_MS)
     seconds = page.evaluate(_PAINTED) / 1000
     if not page.locator(shown).count():
         raise AssertionError(f"{page_file.name} shows no {shown}")
