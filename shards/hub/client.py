@@ -2,7 +2,8 @@
 
 The client sends large files through Xet storage where `hf_xet` is installed, else, or with
 HF_HUB_DISABLE_XET=1, as Git LFS objects. Both are addressed by content: what has arrived before an
-interruption is not sent again.
+interruption is not sent again. Xet registers what it got at the end of each batch, and recognises
+it by its cache in HF_HOME: there at most one batch is sent twice.
 """
 
 import os

@@ -22,6 +22,8 @@ AGAIN = "run the same command again: what has arrived is not sent twice"
 TOKENS = "https://huggingface.co/settings/tokens"
 _SHOWN = 200
 _TOKEN = re.compile(r"\bhf_\w+")
+# The storage client writes "HTTP status client error (403 Forbidden)" into a longer text.
+_XET_STATUS = re.compile(r"HTTP status \w+ error \((\d{3}) ")
 _QUOTA_WORDS = ("storage", "quota", "limit exceeded", "payment")
 
 
@@ -60,6 +62,8 @@ def _explain(error: Exception, repo: str) -> LostFoundError:
         if isinstance(cause, httpx2.TransportError):
             return WorkError(f"{repo}: the Hub cannot be reached ({type(cause).__name__}); {AGAIN}")
     said = _one_line(str(causes[-1]))
+    if found := _XET_STATUS.search(said):
+        return _by_status(int(found[1]), "", repo)
     if any(word in said.lower() for word in _QUOTA_WORDS):
         return _no_room(repo, said)
     return WorkError(f"{repo}: {said or type(error).__name__}; {AGAIN}")
@@ -72,9 +76,12 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _answer(error: HfHubHTTPError, repo: str) -> LostFoundError:
-    """By the status of the Hub's answer."""
-    status = error.response.status_code
     said = _one_line(error.server_message or "")
+    return _by_status(error.response.status_code, said, repo)
+
+
+def _by_status(status: int, said: str, repo: str) -> LostFoundError:
+    """`said` is what the Hub says about it."""
     because = f" ({said})" if said else ""
     if status == 401:
         return UsageError(f"{repo}: the Hub does not accept the token{because}; see {TOKENS}")

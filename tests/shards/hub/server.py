@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import yaml
 
 from tests.shards.hub.store import LFS_BYTES, LFS_SUFFIXES, Entry, RefusedError, Repo, Store
+from tests.shards.hub.xet import Xorbs
 
 TOKEN = "hf_loopback_token_of_a_test"
 USER = "walker"
@@ -48,6 +49,7 @@ class Hub:
     multipart_bytes: int = 1 << 40
     """Objects that are larger are uploaded in parts."""
     part_bytes: int = 4096
+    xorbs: Xorbs = field(default_factory=Xorbs)
     failures: dict[str, Failure] = field(default_factory=dict)
     """By endpoint."""
     before: dict[str, Callable[[], None]] = field(default_factory=dict)
@@ -121,9 +123,13 @@ _ROUTES: list[tuple[str, str, str]] = [
     ("PUT", r"/lfs/(?P<oid>[0-9a-f]{64})/(?P<part>\d+)", "part"),
     ("POST", r"/lfs/(?P<oid>[0-9a-f]{64})/complete", "complete"),
     ("POST", r"/lfs/verify", "verify"),
+    ("GET", rf"/api/datasets/{_REPO}/xet-write-token/(?P<rev>[^/]+)", "xet_token"),
+    ("POST", r"/cas/v1/xorbs/default/(?P<name>[0-9a-f]{64})", "xorb"),
+    ("GET", r"/cas/v1/chunks/default-merkledb/(?P<name>[0-9a-f]{64})", "chunk"),
+    ("POST", r"/cas(?:/v1)?/shards", "shard"),
 ]
-_SIGNED = ("upload", "part", "complete")
-"""Their links are secret, and come with no token."""
+_SIGNED = ("upload", "part", "complete", "xorb", "chunk", "shard")
+"""Their links are secret, or come with a token of their own."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -296,6 +302,28 @@ class _Handler(BaseHTTPRequestHandler):
         if not self.hub.store.has(asked["oid"]):
             raise RefusedError(404, "no such object")
         self._json({})
+
+    def _xet_token(self, body: bytes, repo: str, **_: Any) -> None:
+        self._found(repo)
+        link, until = f"{self.hub.url}/cas", int(time.time()) + 3600
+        headers = {"X-Xet-Cas-Url": link, "X-Xet-Access-Token": "x"}
+        headers["X-Xet-Token-Expiration"] = str(until)
+        self._json({"casUrl": link, "accessToken": "x", "exp": until}, headers=headers)
+
+    def _xorb(self, body: bytes, name: str, **_: Any) -> None:
+        time.sleep(self.hub.delay_s)
+        with self.hub.lock:
+            new = self.hub.xorbs.add(name, body)
+            self.hub.uploaded += len(body)
+        self._json({"was_inserted": new})
+
+    def _chunk(self, body: bytes, **_: Any) -> None:
+        raise RefusedError(404, "not known")
+
+    def _shard(self, body: bytes, **_: Any) -> None:
+        for sha256, data in self.hub.xorbs.files(body).items():
+            self.hub.store.add_large(sha256, data)
+        self._json({"result": 1})
 
     def _commit(
         self, body: bytes, repo: str, rev: str, lost: Failure | None = None, **_: Any
