@@ -14,19 +14,22 @@ from queries.mapping import DistributionMapping
 from queries.options import Options
 from queries.quotas import wish_for
 from queries.rules import map_pool
-from shards.errors import WorkError
+from shards.errors import UsageError, WorkError
 from shards.keys import HASH_RANGE
 
 DEVIATIONS = 6.0
 """How many standard deviations more rows than wanted are looked for: so few too many, and too few
 once in a billion groups. Then the next pass looks for more."""
+EVERYTHING = 1e8
+"""With so many deviations more, all rows are looked at."""
 
 
 def choose(connection: duckdb.DuckDBPyConnection, options: Options) -> DistributionMapping | None:
     """Makes the table `chosen` of keys and positions: the rows of `candidates` that are taken.
 
     Returns the quotas that a rule or a target gives. Raises UsageError when they are impossible,
-    WorkError when a key that is taken stands in the samples twice.
+    and when `candidates` has other rows each time it is asked; WorkError when a key that is taken
+    stands in the samples twice.
     """
     mapping = _choose(connection, options)
     twice = connection.execute(
@@ -51,6 +54,11 @@ def _choose(connection: duckdb.DuckDBPyConnection, options: Options) -> Distribu
     mapping = _make_quotas(connection, options)
     deviations = DEVIATIONS
     while not _take(connection, options.limit, deviations):
+        if deviations > EVERYTHING:
+            raise UsageError(
+                "--where gives other samples each time it is asked; without random() and the like,"
+                " --limit and --seed take a sample that stays"
+            )
         deviations = 4 * deviations + 1
     return mapping
 

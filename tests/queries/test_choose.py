@@ -136,6 +136,15 @@ def test_few_more_rows_are_ordered_than_are_taken() -> None:
     assert 500 <= rows <= 1000
 
 
+def test_rows_that_are_never_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    # As with a condition on random(): each pass may find fewer than were counted.
+    monkeypatch.setattr(choosing, "_enough", lambda *_: False)
+    options = Options(limit=1000)
+    connection = connection_with([("a", None)], options)
+    with pytest.raises(UsageError, match="other samples each time"):
+        choose(connection, options)
+
+
 def rows_of(folder: Path) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = pq.read_table(folder / "selection.parquet").to_pylist()
     return found
