@@ -12,18 +12,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from shards.atomic import TEMPORARY_PREFIX, atomic_path
-from shards.errors import UsageError, WorkError
+from shards.errors import LostFoundError, UsageError, WorkError
 
 ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL"
 PART_BYTES = 10 << 20
 """Arrow's own parts of an upload; their digests give the ETag."""
 SERVICE_ATTEMPTS = 4
 """Of one request, inside the storage's own client."""
+SERVICE_SECONDS = 20
+"""The same, where the client counts time."""
 ATTEMPTS = 4
 PAUSE_SECONDS = 1.0
 MAX_OPENED = 64
@@ -33,7 +36,7 @@ _REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _OBJECT_STORES = ("s3", "gs", "gcs", "abfs", "abfss")
 _FOR_GOOD = re.compile(
     r"ACCESS_DENIED|INVALID_ACCESS_KEY|INVALID_CLIENT_TOKEN|SIGNATURE|NO_SUCH_BUCKET"
-    r"|HTTP status 40[13]|credentials|PermissionDenied",
+    r"|HTTP status 40[13]|credentials|PermissionDenied|OAuth2|RepositoryNotFound",
     re.IGNORECASE,
 )
 
@@ -194,7 +197,9 @@ class Remote:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return ask()
-            except OSError as error:
+            except LostFoundError:
+                raise
+            except Exception as error:  # each of fsspec's file systems has exceptions of its own
                 text = " ".join(str(error).split())[:300]
                 if attempt == ATTEMPTS or not self._patient or _FOR_GOOD.search(text):
                     where = f"{self.url}/{name}".rstrip("/")
@@ -251,6 +256,9 @@ def _file_system(scheme: str, url: str) -> Any:
             connect_timeout=CONNECT_SECONDS,
             request_timeout=REQUEST_SECONDS,
         )
+    if scheme in ("gs", "gcs"):
+        # Its own limit is a quarter of an hour, also for a machine without credentials.
+        return fs.GcsFileSystem(retry_time_limit=timedelta(seconds=SERVICE_SECONDS))
     if scheme in _OBJECT_STORES:
         return fs.FileSystem.from_uri(url)[0]
     import fsspec

@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from queries.query import saved_queries
 from tests.queries.conftest import HandMade, row
 
 Run = Callable[..., tuple[int, str, str]]
@@ -108,3 +109,46 @@ def test_wrong_usage(dataset: Path, lostfound: Run, arguments: tuple[str, ...]) 
 
 def test_no_dataset(tmp_path: Path, lostfound: Run) -> None:
     assert lostfound("query", tmp_path / "none", "SELECT 1")[0] == 2
+
+
+def test_an_empty_answer_says_so(dataset: Path, lostfound: Run) -> None:
+    sql = "SELECT key FROM samples WHERE lat > 89"
+    assert lostfound("query", dataset, sql, "--format", "json") == (0, "[]\n", "no rows\n")
+    code, out, error = lostfound("query", dataset, sql)
+    assert (code, error) == (0, "no rows\n")
+    assert "key" in out
+
+
+def test_a_dataset_without_parts(tmp_path: Path, lostfound: Run) -> None:
+    code, out, error = lostfound(
+        "query", tmp_path, "SELECT count(*) AS n FROM samples", "--format", "json"
+    )
+    assert (code, json.loads(out)) == (0, [{"n": 0}])
+    assert error.count("\n") == 1
+    assert "lostfound enrich" in error
+
+
+def test_the_plan_is_shown_and_nothing_run(dataset: Path, lostfound: Run) -> None:
+    code, out, _ = lostfound("query", dataset, "SELECT error('it ran') FROM samples", "--explain")
+    assert code == 0
+    assert "Read parquet" in out
+    assert "┃" not in out
+    _, out, _ = lostfound("query", dataset, "EXPLAIN SELECT 1")
+    assert "Projection" in out
+    assert lostfound("query", dataset, "CREATE TABLE t (i INTEGER)", "--explain")[0] == 2
+
+
+def test_saved_queries_are_listed(dataset: Path, lostfound: Run) -> None:
+    _, out, _ = lostfound("query", dataset, "--name", "list", "--format", "json")
+    rows = {one["name"]: one for one in json.loads(out)}
+    assert set(rows) == set(saved_queries())
+    assert rows["candidates"]["parameters"] == "$target, $min_share"
+
+
+def test_unsafe_statements_without_an_answer(dataset: Path, lostfound: Run) -> None:
+    code, out, error = lostfound("query", dataset, "CREATE TABLE t (i INTEGER)", "--unsafe")
+    assert (code, error) == (0, "no rows\n")
+    code, out, _ = lostfound(
+        "query", dataset, "CREATE TABLE t AS SELECT 7 AS i; FROM t", "--unsafe", "--format", "csv"
+    )
+    assert (code, out) == (0, "i\n7\n")
