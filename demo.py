@@ -148,8 +148,8 @@ def _enrich(layout: DatasetLayout, options: DemoOptions) -> dict[str, Any]:
 
 def _build(layout: DatasetLayout, options: DemoOptions) -> tuple[dict[str, Any], dict[str, Any]]:
     from queries.choices import SplitBy
-    from queries.options import Options
-    from queries.select import select
+    from queries.selection.options import Options
+    from queries.selection.select import select
     from shards.build import build_shards
     from shards.verify import verify_shards
 
@@ -212,7 +212,7 @@ def _predict(layout: DatasetLayout, model: Path) -> dict[str, str]:
 
 
 def _report(layout: DatasetLayout) -> Path:
-    from queries.report import write_report
+    from queries.report.report import write_report
 
     with _stage("report") as say:
         report = Path(write_report(layout, NAME)["report"])

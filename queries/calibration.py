@@ -20,12 +20,12 @@ from enrich.options import THRESHOLDS, EnrichOptions
 from enrich.scores.degrade import degradations
 from enrich.scores.quality import score as score_pixels
 from enrich.scores.separation import Separation, measure
-from queries.catalogue import connect
-from queries.facts import Facts
-from queries.pages import environment
+from queries.pages.pages import environment
+from queries.pages.thumbnails import stored_thumbnail, thumbnail
 from queries.photographs import folder_photographs, stored_photographs
-from queries.scores import SCORES, Score, score_charts, stored_numbers
-from queries.thumbnails import stored_thumbnail, thumbnail
+from queries.report.facts import Facts
+from queries.report.scores import SCORES, Score, score_charts, stored_numbers
+from queries.views.catalogue import connect
 from shards.atomic import write_text
 from shards.errors import UsageError
 from shards.keys import order_hash_sql

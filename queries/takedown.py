@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 
 from enrich.duplicates.levels import find_duplicates
 from enrich.tombstones import find_tombstones
-from queries.catalogue import connect
-from queries.query import run_query
-from queries.sources import LocalSource
+from queries.question.query import run_query
+from queries.views.catalogue import connect
+from queries.views.sources import LocalSource
 from shards.atomic import TEMPORARY_PREFIX
 from shards.build import BuildOptions, build_shards
 from shards.denyfile import add_rules

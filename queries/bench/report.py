@@ -12,8 +12,8 @@ from typing import Any
 import duckdb
 
 from queries.bench.dataset import make_dataset
-from queries.catalogue import connect
-from queries.report import write_report
+from queries.report.report import write_report
+from queries.views.catalogue import connect
 from shards.layout import DatasetLayout
 
 _MOST_MS = 600_000

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from enrich.geo.countries import country_name
 from enrich.geo.regions import load_region_table
-from queries.sources import quoted
+from queries.views.sources import quoted
 from shards.console import progress
 from shards.keys import order_hash
 from shards.layout import DatasetLayout

@@ -15,12 +15,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from queries.candidates import gather
-from queries.catalogue import connect
-from queries.choose import choose
-from queries.mapping import quotas
-from queries.options import Options
-from queries.quotas import dataset_pool
+from queries.distribution.mapping import quotas
+from queries.distribution.quotas import dataset_pool
+from queries.selection.candidates import gather
+from queries.selection.choose import choose
+from queries.selection.options import Options
+from queries.views.catalogue import connect
 from shards.layout import DatasetLayout
 
 MIN_SHARE, SLACK = Fraction("0.001"), Fraction("0.5")
@@ -46,7 +46,7 @@ def count_pandas(layout: DatasetLayout, _: int) -> dict[str, Any]:
 
 def map_ours(layout: DatasetLayout, _: int) -> dict[str, Any]:
     """By region: there are more of them."""
-    from queries.mapping import quotas
+    from queries.distribution.mapping import quotas
 
     pool = dataset_pool(layout, "region_id")
     wanted = target(pool)
@@ -117,7 +117,7 @@ def choose_pandas(layout: DatasetLayout, size: int) -> dict[str, Any]:
 
 def select_ours(layout: DatasetLayout, size: int) -> dict[str, Any]:
     """The whole command: splits, labels, leak check, and the files of the selection."""
-    from queries.select import select
+    from queries.selection.select import select
 
     record = select(layout, "bench", options(layout, size))
     return {"rows": sum(record["counts"].values())}
@@ -138,7 +138,7 @@ _IMPORTS = {
     "count_pandas": "pandas",
     "map_pandas": "pandas",
     "choose_pandas": "pandas",
-    "select_ours": "queries.select",
+    "select_ours": "queries.selection.select",
 }
 
 
@@ -157,7 +157,7 @@ def measure(name: str, layout: DatasetLayout, size: int) -> dict[str, Any]:
     """What a task of `TASKS` finds, its seconds, and the memory of this process."""
     [task] = [task for task in TASKS if task.__name__ == name]
     # Imports are not measured, and no task has those of another in its memory.
-    importlib.import_module(_IMPORTS.get(name, "queries.choose"))
+    importlib.import_module(_IMPORTS.get(name, "queries.selection.choose"))
     begin, used = time.perf_counter(), time.process_time()
     result = task(layout, size)
     whole = {

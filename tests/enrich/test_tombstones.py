@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from enrich.deny import deny_rules, parse_rules
 from enrich.duplicates.levels import count_captures, find_duplicates
 from enrich.tombstones import find_tombstones
-from queries.catalogue import connect
-from queries.options import Options
-from queries.select import select
+from queries.selection.options import Options
+from queries.selection.select import select
+from queries.views.catalogue import connect
 from shards.build import BuildOptions, build_shards
 from shards.capture import Capture
 from shards.denyfile import add_rules

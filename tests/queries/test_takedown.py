@@ -13,8 +13,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from queries.catalogue import connect
 from queries.takedown import takedown
+from queries.views.catalogue import connect
 from shards.build import BuildOptions, build_shards
 from shards.denyfile import load_denylist
 from shards.errors import UsageError, WorkError

@@ -6,10 +6,10 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from queries.bench.dataset import PICTURES, make_dataset
-from queries.report import write_report
+from queries.report.report import write_report
 from shards.schema import METADATA_SCHEMA
+from tests.queries.browsing import closed, map_state, opened
 from tests.queries.conftest import browser  # noqa: F401 - a fixture
-from tests.queries.pages import closed, map_state, opened
 
 ROWS = 100_000
 MOST_BYTES = 20_000_000

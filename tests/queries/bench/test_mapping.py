@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from queries.bench import mapping, rows, tasks
-from queries.catalogue import connect
+from queries.views.catalogue import connect
 from shards.errors import WorkError
 from shards.layout import DatasetLayout
 from tests.queries.conftest import lostfound  # noqa: F401 - a fixture

@@ -1,0 +1,1 @@
+"""What this stage's HTML pages are made of."""

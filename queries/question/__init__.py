@@ -1,0 +1,1 @@
+"""A question in SQL: checked, run, and shown."""

@@ -1,0 +1,1 @@
+"""What a report about a dataset says and shows."""

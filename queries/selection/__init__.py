@@ -1,0 +1,1 @@
+"""Which samples go into a dataset, in which split, and the same ones again."""
