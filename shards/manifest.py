@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from shards.atomic import dump_json, write_json
 from shards.errors import UsageError, WorkError
@@ -55,6 +55,15 @@ class SelectionEntry(_Model):
     keys_sha256: str
     seed: int
     options: dict[str, Any]
+
+    @field_validator("options")
+    @classmethod
+    def _without_places(cls, options: dict[str, Any]) -> dict[str, Any]:
+        """Manifests are published: they name what was compared with, not where it stood."""
+        others = options.get("decontaminate")
+        if not others:
+            return options
+        return {**options, "decontaminate": [str(other).rpartition("/")[2] for other in others]}
 
 
 class Captures(_Model):

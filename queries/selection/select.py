@@ -25,13 +25,14 @@ from queries.selection.written import (
 )
 from queries.views.catalogue import connect
 from shards.console import progress
-from shards.errors import UsageError
+from shards.errors import UsageError, WorkError
 from shards.labels import CountryLabel, Labels, RegionLabel
 from shards.layout import DatasetLayout
 from shards.rows import SELECTION_VERSION
 from shards.version import code_version
 
 STEPS = 6
+Check = Callable[[dict[str, Any]], None]
 
 
 def select(
@@ -39,13 +40,23 @@ def select(
     name: str,
     options: Options,
     *,
-    check: Callable[[dict[str, Any]], None] | None = None,
+    check: Check | None = None,
 ) -> dict[str, Any]:
     """Writes the selection `name` and returns its record, the content of `selection.json`.
 
     `check` sees the record before a selection of the same name is replaced, and may raise. Raises
     UsageError for a bad condition or impossible quotas, WorkError when nothing matches.
     """
+    try:
+        return _select(layout, name, options, check)
+    except duckdb.OutOfMemoryException as error:
+        problem = str(error).splitlines()[0]
+        raise WorkError(f"{layout.root}: out of memory or disk ({problem}); free some") from None
+
+
+def _select(
+    layout: DatasetLayout, name: str, options: Options, check: Check | None
+) -> dict[str, Any]:
     folder = layout.selection(name)
     connection = connect(layout, bounded=True)
     with progress("selecting", STEPS) as advance:

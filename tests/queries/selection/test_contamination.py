@@ -16,6 +16,7 @@ from enrich.geo.sphere import EARTH_RADIUS_KM
 from queries.selection.contamination import read_marks
 from shards.keys import order_hash
 from shards.layout import DatasetLayout
+from shards.rows import load_selection
 from tests.queries.conftest import HandMade, row
 from tests.shards.datasets import make_dataset, metadata_row
 
@@ -94,6 +95,9 @@ def test_a_shard_directory_and_a_committed_selection(
     assert lostfound("build", other.root, "--selection", "main", "--allow-unlicensed")[0] == 0
     record = select(lostfound, dataset, "--decontaminate", other.root / "shards/main")
     assert record["decontaminated"][0]["sha256"] == 10
+    # What is published names it, not where it stood.
+    assert record["options"]["decontaminate"] == [str(other.root / "shards/main")]
+    assert load_selection(dataset.layout, "default").entry.options["decontaminate"] == ["main"]
     assert lostfound("select", other.root, "--name", "benchmark", "--limit", 4)[0] == 0
     committed = other.selection("benchmark") / "selection.parquet"
     record = select(lostfound, dataset, "--decontaminate", committed)
