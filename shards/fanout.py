@@ -50,13 +50,13 @@ def fan_out(
     import ray
 
     ensure_ray()
-    task = ray.remote(num_cpus=1, max_retries=3)(function)
+    task: Any = ray.remote(num_cpus=1, max_retries=3)(_call)
     waiting = iter(items)
     running: list[Any] = []
     try:
         while True:
             while len(running) < workers and (item := next(waiting, _END)) is not _END:
-                running.append(task.remote(item))
+                running.append(task.remote(function, item))
             if not running:
                 return
             done, running = ray.wait(running, num_returns=1)
@@ -67,6 +67,11 @@ def fan_out(
     finally:
         for reference in running:
             ray.cancel(reference, force=True)
+
+
+def _call(function: Callable[[Item], Result], item: Item) -> Result:
+    """What Ray runs: it refuses a partial function, which `function` may be."""
+    return function(item)
 
 
 _END: Any = object()

@@ -1,5 +1,7 @@
 """One function over many items gives the same results here and on Ray."""
 
+from functools import partial
+
 import pytest
 
 from shards.errors import WorkError
@@ -8,6 +10,10 @@ from shards.fanout import fan_out
 
 def square(number: int) -> int:
     return number * number
+
+
+def power(exponent: int, number: int) -> int:
+    return int(number**exponent)
 
 
 def fail_on_three(number: int) -> int:
@@ -19,6 +25,11 @@ def fail_on_three(number: int) -> int:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_every_item_once(ray_cluster: None, workers: int) -> None:
     assert sorted(fan_out(square, range(7), workers=workers)) == [n * n for n in range(7)]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_partial_function(ray_cluster: None, workers: int) -> None:
+    assert sorted(fan_out(partial(power, 2), range(4), workers=workers)) == [0, 1, 4, 9]
 
 
 @pytest.mark.parametrize("workers", [1, 2])

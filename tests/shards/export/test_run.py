@@ -95,11 +95,11 @@ def test_a_folder_of_somebody_else(layout: DatasetLayout, tmp_path: Path) -> Non
 
 
 def test_the_command(
-    layout: DatasetLayout, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ray_cluster: None, layout: DatasetLayout, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from lostfound import main
 
-    options = ["--format", "img2dataset", "--out", str(tmp_path / "out"), "--workers", "1"]
+    options = ["--format", "img2dataset", "--out", str(tmp_path / "out"), "--workers", "2"]
     with pytest.raises(SystemExit) as stop:
         main(["export", str(layout.root), *options, "--json"])
     assert not stop.value.code
