@@ -1,5 +1,6 @@
 """Fixtures that several stages share."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,9 @@ from hypothesis import settings
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
+
+# Workers of pytest-xdist ignore SIGINT, and so would every command that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A test may take long where other things run.
 settings.register_profile("patient", deadline=None)

@@ -26,7 +26,7 @@ from shards.layout import DatasetLayout
 from shards.segment import OPEN_SUFFIX, read_segment
 
 WORLD = WorldConfig(seed=5, countries=12, bad_share=0.4)
-GAMES = 6
+GAMES = 4
 Rounds = dict[str, tuple[float, float, tuple[int, int]]]
 """Key to latitude, longitude, and the picture's size in pixels."""
 
