@@ -147,12 +147,13 @@ def takedown(
     removed, sets = summary["removed"], summary["shard_sets"]
     shown = {
         "would_go" if dry_run else "removed_from_shards": len(removed),
-        **({"keys": removed} if dry_run else {}),
-        "new_rules": summary["rules"],
+        **({"keys": removed} if dry_run else {"new_rules": summary["rules"]}),
         "shard_sets": {
-            one["path"]: f"{one['written']} of {one['shards']} tars new" for one in sets
+            one["path"]: f"{one['removed']} of its samples"
+            + ("" if dry_run else f", {one['written']} of {one['shards']} tars new")
+            for one in sets
         },
     }
     print_summary("Takedown", shown, as_json=False)
-    for one in sets:
+    for one in [] if dry_run else sets:
         print_line(f"note: if {one['path']} is published anywhere, publish it again")
