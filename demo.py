@@ -67,7 +67,7 @@ def run_demo(out: Path, options: DemoOptions) -> dict[str, Any]:
         "top-5": evaluation["country"]["top5"],
         "median km": evaluation["distance_km"]["median"],
         "predicted": predictions,
-        "model": str(model),
+        "model": str(layout.runs / model.parent.name / model.name),
         "report": str(report),
     }
 
