@@ -8,7 +8,8 @@ was, at the price of disk for both while it runs.
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
 
@@ -108,10 +109,20 @@ def _write_shards(
     results = []
     with progress("shards", len(plans)) as advance:
         # More workers than shards would only wait.
-        for result in fan_out(write_shard, tasks, workers=min(workers, len(plans))):
+        for result in fan_out(write_shard, _ahead(tasks), workers=min(workers, len(plans))):
             results.append(result)
             advance()
     return results
+
+
+def _ahead(tasks: Iterable[ShardTask]) -> Iterator[ShardTask]:
+    """The tasks; a thread makes the next one, which asks the database, while one is worked on."""
+    waiting = iter(tasks)
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, waiting, None)
+        while (task := coming.result()) is not None:
+            coming = thread.submit(next, waiting, None)
+            yield task
 
 
 def _tables(batches: Iterator[pa.RecordBatch], plans: list[ShardPlan]) -> Iterator[pa.Table]:

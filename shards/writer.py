@@ -178,20 +178,21 @@ class _Wanted:
     def fill(self, buffer: Bytes, window: Window, sources: Sources) -> None:
         """Puts all members of a window into their places in `buffer`."""
         arrangement, here = self._arrangement, slice(window.first, window.last)
+        memory = buffer.data  # once: an array makes a new view each time that it is asked
         for place in arrangement.places:
             starts = place.start[here] - window.start
             ends = (starts + BLOCK + place.size[here]).tolist()
             begins = (starts + BLOCK).tolist()
             if place.extension == JSON:
                 for begin, end, record in zip(begins, ends, arrangement.records[here], strict=True):
-                    buffer.data[begin:end] = record
+                    memory[begin:end] = record
             elif place is arrangement.original:
-                content = [buffer.data[i:j] for i, j in zip(begins, ends, strict=True)]
+                content = [memory[i:j] for i, j in zip(begins, ends, strict=True)]
                 self._read(sources, window, self._originals[here], content)
                 self._check_originals(sources, window, content)
             else:
                 # With the header before it, which tells whether it is the right image.
-                content = [buffer.data[i:j] for i, j in zip(starts.tolist(), ends, strict=True)]
+                content = [memory[i:j] for i, j in zip(starts.tolist(), ends, strict=True)]
                 self._read(sources, window, [at - BLOCK for at in self._images[here]], content)
             self._put_headers(buffer, window, place, sources)
 

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from shards.world.outlines import outlines
-from shards.world.projection import ASPECT, project, project_all
+from shards.world.projection import ASPECT, project_all
 
 WIDTH = 1280
 CELL = 4
@@ -53,7 +53,7 @@ def _world() -> Image.Image:
         draw.line(line, fill=_GRID, width=_SHARP)
     for rings in outlines().values():
         for ring in rings:
-            points = [_pixel(lat, lon) for lon, lat in ring]
+            points = _pixels((lat, lon) for lon, lat in ring)
             draw.polygon(points, fill=_LAND)
             draw.line([*points, points[0]], fill=_BORDER, width=_SHARP)
     return image
@@ -92,18 +92,21 @@ def _colour(share: float) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def _pixel(lat: float, lon: float) -> Point:
-    return project(lat, lon, WIDTH * _SHARP)
+def _pixels(places: Iterable[Point]) -> list[Point]:
+    """Where (lat, lon) in degrees are drawn."""
+    lats, lons = np.array(list(places), float).T
+    x, y = project_all(lats, lons, WIDTH * _SHARP)
+    return list(zip(x.tolist(), y.tolist(), strict=True))
 
 
 def _sphere() -> list[Point]:
-    east = [_pixel(lat, 180.0) for lat in range(-90, 91, 2)]
-    west = [_pixel(lat, -180.0) for lat in range(90, -91, -2)]
-    return east + west
+    east = [(lat, 180.0) for lat in range(-90, 91, 2)]
+    west = [(lat, -180.0) for lat in range(90, -91, -2)]
+    return _pixels(east + west)
 
 
 def _graticule() -> Iterable[Sequence[Point]]:
     for lon in range(-150, 180, 30):
-        yield [_pixel(lat, lon) for lat in range(-90, 91, 2)]
+        yield _pixels((lat, lon) for lat in range(-90, 91, 2))
     for lat in range(-60, 90, 30):
-        yield [_pixel(lat, -180), _pixel(lat, 180)]
+        yield _pixels([(lat, -180), (lat, 180)])
