@@ -86,7 +86,7 @@ def test_demo_survives_ctrl_c_and_runs_twice(tmp_path: Path) -> None:
         assert time.monotonic() < ends_at, "the crawl did not begin"
         time.sleep(0.1)
     os.killpg(stopped.pid, signal.SIGINT)
-    _, stderr = stopped.communicate(timeout=180)
+    _, stderr = stopped.communicate(timeout=60)
     assert stopped.returncode == 130, stderr
     assert "run the same command again" in stderr
     assert demo.wait_until_gone(10) == []

@@ -63,8 +63,7 @@ def test_pages_keep_the_crawl_delay(tmp_path: Path) -> None:
             if entry.kind in ("page", "login", "results") and entry.status == 200
         ]
     assert len(pages) >= 3
-    # By the server's clock, which sees requests a little early or late on a busy machine.
-    assert min(after - before for before, after in pairwise(pages)) >= 0.9
+    assert min(after - before for before, after in pairwise(pages)) >= 1.0
     assert count_captures(tmp_path) == ROUNDS
 
 
