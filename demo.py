@@ -170,8 +170,8 @@ def _build(layout: DatasetLayout, options: DemoOptions) -> tuple[dict[str, Any],
 
 def _train(layout: DatasetLayout, options: DemoOptions) -> tuple[Path, dict[str, Any]]:
     from training.config import load_config
-    from training.evaluate import evaluate_model
-    from training.job import run_training
+    from training.evaluation.evaluate import evaluate_model
+    from training.job.train import run_training
 
     shards = layout.shards(NAME)
     with _stage("train") as say:
@@ -192,7 +192,7 @@ def _train(layout: DatasetLayout, options: DemoOptions) -> tuple[Path, dict[str,
 def _predict(layout: DatasetLayout, model: Path) -> dict[str, str]:
     """Names the most probable country of the first photographs of the test split."""
     from shards.read import iterate_samples
-    from training.predict import predict_images
+    from training.deploy.predict import predict_images
 
     with _stage("predict") as say:
         tar = min((layout.shards(NAME) / "data").glob("test-*.tar"))

@@ -1,6 +1,7 @@
 """Imports go one way: shards <- enrich <- crawler, queries, training <- lostfound."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,3 +41,33 @@ def test_a_stage_imports_only_what_stands_before_it(stage: str) -> None:
 def test_every_module_says_what_it_is_for(stage: str) -> None:
     for file in (ROOT / stage).rglob("*.py"):
         assert ast.get_docstring(ast.parse(file.read_text())), f"{file} has no docstring"
+
+
+TRAINING_ORDER = (
+    ("config", "head_config", "overrides", "geometry", "process"),
+    ("data",),
+    ("model",),
+    ("evaluation",),
+    ("fit",),
+    ("job", "deploy", "baseline", "reproduce", "bench"),
+    ("commands",),
+)
+"""A part imports its own row and those above; of the last but one row, whatever it needs."""
+
+
+def training_rank(name: str) -> int:
+    return next(rank for rank, row in enumerate(TRAINING_ORDER) if name in row)
+
+
+def test_the_parts_of_training_import_one_way() -> None:
+    for file in (ROOT / "training").rglob("*.py"):
+        part = file.relative_to(ROOT / "training").parts[0].removesuffix(".py")
+        if part == "__init__":
+            continue
+        for module in set(re.findall(r"training\.([a-z_]+)", imports_of(file))):
+            assert training_rank(module) <= training_rank(part), f"{file} imports {module}"
+
+
+def imports_of(file: Path) -> str:
+    nodes = ast.walk(ast.parse(file.read_text()))
+    return "\n".join(ast.unparse(n) for n in nodes if isinstance(n, ast.Import | ast.ImportFrom))

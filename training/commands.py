@@ -37,7 +37,7 @@ def train(
 ) -> None:
     """Trains a network on shards; continues the run if it was interrupted."""
     from training.config import load_config
-    from training.job import run_training
+    from training.job.train import run_training
 
     extra = [] if workers is None else [f"job.workers={workers}"]
     chosen = load_config(config, [*(overrides or []), *extra])
@@ -57,7 +57,7 @@ def evaluate(
     as_json: bool = _JSON,
 ) -> None:
     """Measures a model on a split and writes evaluation.json beside it."""
-    from training.evaluate import evaluate_model
+    from training.evaluation.evaluate import evaluate_model
 
     result = evaluate_model(model, shards, split, refine_by=refine, fuse_views=fuse_views)
     print_summary("evaluate", result, as_json=as_json)
@@ -65,7 +65,7 @@ def evaluate(
 
 def embed(model: Path = _MODEL, shards: Path = _SHARDS, as_json: bool = _JSON) -> None:
     """Writes the embeddings of the training split beside the model, for --refine."""
-    from training.embed import embed_training_split
+    from training.evaluation.embed import embed_training_split
 
     print_summary("embed", embed_training_split(model, shards), as_json=as_json)
 
@@ -81,7 +81,7 @@ def predict(
     as_json: bool = _JSON,
 ) -> None:
     """Predicts country and position of photographs."""
-    from training.predict import predict_images
+    from training.deploy.predict import predict_images
 
     results = predict_images(model, images, top, refine_by=refine, together=together)
     failed = sum("error" in result for result in results)

@@ -89,11 +89,11 @@ class Config(Section):
     """Any of country, region, coordinates, offset, each with a name of its own; see
     `training.head_config`."""
     position: str = "country"
-    """The name of the head whose answer becomes the predicted position; see `training.decode`."""
+    """Name of the head whose answer becomes the position; see `training.model.decode`."""
     decode: Literal["expected", "argmax"] = "expected"
     """Of classes, the place of the highest expected GeoScore, or that of the likeliest class."""
     hierarchy: Literal["condition", "product"] = "condition"
-    """How a country and a region head agree; see `training.decode`."""
+    """How a country and a region head agree; see `training.model.decode`."""
     augment: AugmentConfig | None = AugmentConfig()
     """`null` trains on the centre crop alone."""
     batch_size: int = Field(default=64, ge=1)

@@ -70,7 +70,7 @@ class RegionHead(Section):
     cells: Annotated[CellsConfig, BeforeValidator(_named)] = RegionCells()
     tau_km: Positive = 75.0
     mode: Mode = "softmax"
-    """The target's formula, see `training.losses.cell_targets`."""
+    """The target's formula, see `training.model.losses.cell_targets`."""
 
 
 class CoordinatesHead(Section):

@@ -45,7 +45,7 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def run(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The directory of a complete run on `shards`, with all three heads."""
-    from training.job import run_training
+    from training.job.train import run_training
 
     runs = tmp_path_factory.mktemp("runs")
     config = tiny_config("epochs=20", "heads.region={}")

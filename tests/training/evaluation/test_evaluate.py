@@ -1,0 +1,45 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from shards.errors import UsageError, WorkError
+from tests.training.shardmaker import PLACES, make_shards
+from training.evaluation.evaluate import evaluate_model
+
+
+def test_the_written_figures(run: Path, shards: Path) -> None:
+    found = evaluate_model(run, shards)
+    assert json.loads((run / "evaluation.json").read_text()) == found
+    assert (found["split"], found["samples"], found["countries"]) == ("test", 11, 4)
+    assert found["country"]["top1"] == 1.0
+    assert found["country"]["top5"] == 1.0
+    assert found["country"]["balanced_accuracy"] == 1.0
+    assert found["chance_top1"] == 1 / 4
+    # Countries have 8 training samples each; the first is BR, with 3 of the 11.
+    assert found["majority_top1"] == pytest.approx(3 / 11)
+    # A right country is answered with the centre of its samples, spread over 0.6 degrees.
+    assert found["distance_km"]["median"] < 40
+    assert {code: row["samples"] for code, row in found["per_country"].items()} == {
+        "BR": 3, "DE": 3, "JP": 3, "SE": 2
+    }  # fmt: skip
+
+
+def test_another_split_has_its_own_file(run: Path, shards: Path) -> None:
+    before = (run / "evaluation.json").read_bytes() if (run / "evaluation.json").exists() else None
+    assert evaluate_model(run / "model.safetensors", shards, "validation")["samples"] == 8
+    assert (run / "evaluation-validation.json").is_file()
+    if before:
+        assert (run / "evaluation.json").read_bytes() == before
+
+
+def test_what_cannot_be_evaluated(run: Path, shards: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no such shard directory"):
+        evaluate_model(run, tmp_path / "absent")
+    with pytest.raises(UsageError, match="no such model file"):
+        evaluate_model(tmp_path / "absent", shards)
+    with pytest.raises(UsageError, match="the holdout split is empty"):
+        evaluate_model(run, shards, "holdout")
+    other = make_shards(tmp_path / "other", places=PLACES[:3])
+    with pytest.raises(WorkError, match=r"label table differs .*3 countries against 4"):
+        evaluate_model(run, other)

@@ -1,0 +1,1 @@
+"""What a network is worth: answers over a split, and the figures of them."""

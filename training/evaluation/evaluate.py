@@ -1,0 +1,144 @@
+"""Evaluates a model file on a split, against chance and against always guessing one country."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from shards.atomic import write_json
+from shards.console import progress
+from shards.errors import WorkError
+from shards.labels import Labels
+from training.config import Config, config_from
+from training.data.labels import read_labels, same_classes
+from training.data.loader import Loader
+from training.data.samples import Samples, data_sha256, read_samples
+from training.evaluation.embed import answers_of, embed_samples, heads_of, refine, take
+from training.evaluation.inference import Evaluator, judge, outcomes_from
+from training.evaluation.metrics import Outcomes, figures
+from training.evaluation.views import first_views, fuse, places_of
+from training.geometry import Floats
+from training.model.heads import Heads
+from training.model.modelfile import TrainedModel, load_model, model_path
+from training.model.retrieval import Method
+from training.process import Process, local_device
+
+BATCH_SIZE = 64
+
+
+def evaluate_model(
+    model: Path,
+    shards: Path,
+    split: str = "test",
+    *,
+    refine_by: Method | None = None,
+    fuse_views: bool = False,
+) -> dict[str, Any]:
+    """All figures of a model on one split; also written beside the model file.
+
+    `model`: a model file or a run directory. `refine_by` takes positions from training photographs
+    that look alike (`training.model.retrieval`); `fuse_views` answers once for each place. The file
+    is `evaluation.json`, with `-<split>` for another split than test, `-<refine_by>` and `-fused`.
+    Raises WorkError when the model has other classes than the shards.
+    """
+    path = model_path(model)
+    trained = load_model(path)
+    digest = data_sha256(shards)
+    labels = read_labels(shards)
+    if not same_classes(trained.description.labels, labels):
+        raise WorkError(
+            f"{shards}: its label table differs from the model's"
+            f" ({len(labels.countries)} countries against"
+            f" {len(trained.description.labels.countries)}); evaluate on shards of the selection"
+            " that it was trained on"
+        )
+    samples = read_samples(shards, split, labels)
+    if refine_by:
+        refine(trained, path, refine_by)
+    if refine_by or fuse_views:
+        samples, outcomes, loss = _by_embeddings(trained, samples, fuse_views)
+    else:
+        outcomes, loss = _outcomes(trained, samples)
+    result = {
+        "model": path.name,
+        "data_sha256": digest,
+        "split": split,
+        "refined_by": refine_by,
+        "fused_views": fuse_views,
+        "countries": len(labels.countries),
+        **figures(outcomes),
+        "loss": float(np.mean(loss)),
+        **baselines(labels, samples),
+        "per_country": per_country(labels, outcomes),
+    }
+    parts = [split if split != "test" else "", refine_by or "", "fused" if fuse_views else ""]
+    write_json(path.parent / f"{'-'.join(['evaluation', *filter(None, parts)])}.json", result)
+    return result
+
+
+def baselines(labels: Labels, samples: Samples) -> dict[str, float]:
+    """Top-1 of guessing at random, and of always guessing the training split's largest country."""
+    majority = max(labels.countries, key=lambda country: country.samples)
+    return {
+        "chance_top1": 1 / len(labels.countries),
+        "majority_top1": float(np.mean(samples.country == majority.index)),
+    }
+
+
+def per_country(labels: Labels, outcomes: Outcomes) -> dict[str, Any]:
+    """Samples, recall and median km of every country that occurs in the split, by its code."""
+    rows = {}
+    for country in labels.countries:
+        mine = outcomes.country == country.index
+        if not mine.any():
+            continue
+        distance = outcomes.distance_km[mine]
+        known = distance[~np.isnan(distance)]
+        rows[country.code] = {
+            "samples": int(mine.sum()),
+            "top1": float(np.mean(outcomes.rank[mine] == 0)),
+            "median_km": float(np.median(known)) if len(known) else None,
+        }
+    return rows
+
+
+def _outcomes(trained: TrainedModel, samples: Samples) -> tuple[Outcomes, Any]:
+    description = trained.description
+    config: Config = config_from(description.config)
+    heads = Heads(config.heads, description.labels, trained.decoder.cells)
+    device = local_device()
+    with (
+        Loader(samples, threads=2, targets=heads.targets(samples)) as loader,
+        progress("samples", len(samples)) as advance,
+    ):
+        evaluator = Evaluator(
+            loader,
+            trained.decoder,
+            heads,
+            (description.preprocessing.width, description.preprocessing.height),
+            BATCH_SIZE,
+            config.precision,
+        )
+        return evaluator.outcomes(trained.network.to(device), Process(device=device), advance)
+
+
+def _by_embeddings(
+    trained: TrainedModel, samples: Samples, fuse_views: bool
+) -> tuple[Samples, Outcomes, Floats]:
+    """The samples, or one of each place, and what became of them."""
+    embeddings = embed_samples(trained, samples)
+    if fuse_views:
+        places = places_of(samples)
+        embeddings, samples = fuse(embeddings, places), take(samples, first_views(places))
+    config = config_from(trained.description.config)
+    heads = Heads(config.heads, trained.description.labels, trained.decoder.cells)
+    targets = heads.targets(samples)
+    table = np.zeros((len(samples), 4))
+    for start in range(0, len(samples), BATCH_SIZE):
+        rows = np.arange(start, min(start + BATCH_SIZE, len(samples)))
+        own = {name: torch.from_numpy(values[rows]) for name, values in targets.items()}
+        losses = heads(heads_of(trained, embeddings[rows]), own)
+        table[rows, :3] = judge(answers_of(trained, embeddings[rows]), samples, rows)
+        table[rows, 3] = heads.weighted(losses).double().numpy()
+    return samples, outcomes_from(table, samples), table[:, 3]

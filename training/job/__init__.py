@@ -1,0 +1,1 @@
+"""Training on Ray: workers, restarts, sweeps."""

@@ -1,0 +1,175 @@
+"""Training as a Ray Train job: places the workers, restarts them, follows their progress.
+
+All state is in the run's directory, so that a run goes on from there whoever starts it again. Ray
+needs a directory that every worker reaches under the same path.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from shards.console import Advance, print_line, progress
+from shards.errors import LostFoundError, UsageError, WorkError
+from shards.fanout import ensure_ray
+from shards.version import code_version
+from training.config import Config, config_from, config_hash, dump_config
+from training.fit.loop import build_network, read_inputs, train
+from training.fit.rundir import RunDirectory
+from training.model.modelfile import read_model_file
+from training.process import Process, local_device
+
+
+def run_training(
+    config: Config, shards: Path, runs: Path, *, say: Callable[[str], None] = print_line
+) -> dict[str, Any]:
+    """Trains one configuration on one shard directory into `runs/<config hash>`.
+
+    A run that was interrupted goes on; one that is complete is left as it is. Returns a summary
+    with `run`, `model`, `epochs`, `samples`, `loss` and `validation`; `say` is told the whole
+    configuration. Raises UsageError before any work for what cannot be trained, WorkError when
+    training fails.
+    """
+    shards, runs = shards.resolve(), runs.resolve()
+    inputs = read_inputs(config, shards)
+    directory = RunDirectory(runs / config_hash(config, inputs.data_sha256))
+    say(f"run {directory.path}\n{dump_config(config)}".rstrip())
+    if directory.model.is_file():
+        say("this run is complete: nothing to train")
+        return summary(directory)
+    build_network(config, inputs.decoder)
+    directory.start(config, shards, inputs.data_sha256, code_version())
+    with progress("epochs", config.epochs) as advance, _following(directory, advance):
+        if config.job.workers == 0:
+            train(config, inputs, directory, Process(device=local_device()))
+        else:
+            _with_restarts(config, shards, directory)
+    return summary(directory)
+
+
+def summary(directory: RunDirectory) -> dict[str, Any]:
+    """What a complete run achieved, from its model file."""
+    description, _ = read_model_file(directory.model)
+    return {
+        "run": str(directory.path),
+        "model": str(directory.model),
+        "network": description.network,
+        "countries": len(description.labels.countries),
+        **description.training,
+    }
+
+
+def _with_restarts(config: Config, shards: Path, directory: RunDirectory) -> None:
+    """A dead worker is worth a restart; an error that it reported would only come again.
+
+    Ray's own `max_failures` cannot tell the two apart.
+    """
+    for attempt in range(config.job.max_failures + 1):
+        try:
+            _fit(config, shards, directory)
+        except LostFoundError:
+            raise
+        except Exception as error:
+            if attempt == config.job.max_failures:
+                raise WorkError(
+                    f"{directory.path}: training failed {attempt + 1} times: {_gist(error)};"
+                    " run the same command again to continue"
+                ) from error
+            print_line(f"a worker failed ({_gist(error)}); going on from the checkpoint")
+        else:
+            return
+
+
+def _fit(config: Config, shards: Path, directory: RunDirectory) -> None:
+    """One Ray Train run. Raises a worker's own LostFoundError as itself."""
+    os.environ.setdefault("RAY_TRAIN_ENABLE_PRINT_PATCH", "0")
+    import ray
+    from ray.train import RunConfig, ScalingConfig, WorkerGroupError
+    from ray.train.torch import TorchTrainer
+
+    ensure_ray()
+    job, total = config.job, ray.cluster_resources()  # type: ignore[no-untyped-call]
+    use_gpu = total.get("GPU", 0) >= job.workers
+    needed = job.workers * job.cpus_per_worker
+    if total.get("CPU", 0) < needed:
+        raise UsageError(
+            f"{job.workers} workers need {needed} CPUs, the cluster has {total.get('CPU', 0):.0f};"
+            " lower job.workers"
+        )
+    trainer = TorchTrainer(
+        _train_worker,
+        train_loop_config={
+            "config": config.model_dump(mode="json"),
+            "shards": str(shards),
+            "directory": str(directory.path),
+        },
+        scaling_config=ScalingConfig(
+            num_workers=job.workers,
+            use_gpu=use_gpu,
+            resources_per_worker={"CPU": job.cpus_per_worker, **({"GPU": 1} if use_gpu else {})},
+        ),
+        run_config=RunConfig(name=directory.path.name, storage_path=str(directory.path.parent)),
+    )
+    try:
+        trainer.fit()
+    except WorkerGroupError as error:
+        for failure in error.worker_failures.values():
+            if isinstance(failure, LostFoundError):
+                raise failure from None
+        raise
+
+
+def _train_worker(values: dict[str, Any]) -> None:
+    """What each Ray Train worker runs, in its own process."""
+    import ray.train
+    import ray.train.torch
+    import torch
+
+    config = config_from(values["config"])
+    context = ray.train.get_context()
+    torch.set_num_threads(config.job.cpus_per_worker)
+    device = ray.train.torch.get_device()
+    process = Process(context.get_world_rank(), context.get_world_size(), device)
+    inputs = read_inputs(config, Path(values["shards"]))
+    directory = RunDirectory(Path(values["directory"]))
+
+    def report(row: dict[str, Any]) -> None:
+        # Each report is a barrier over all workers that costs Ray most of a second.
+        if "validation" in row:
+            ray.train.report(row)
+
+    train(config, inputs, directory, process, report)
+
+
+@contextmanager
+def _following(directory: RunDirectory, advance: Advance) -> Iterator[None]:
+    """Moves a progress bar as rows appear in the run's metrics."""
+    over = threading.Event()
+
+    def follow() -> None:
+        shown = 0
+        while True:
+            is_over = over.wait(0.5)
+            rows = len(directory.rows())
+            advance(max(0, rows - shown))
+            shown = max(shown, rows)
+            if is_over:
+                return
+
+    thread = threading.Thread(target=follow, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _gist(error: Exception) -> str:
+    """One line of what Ray reports over many."""
+    failures = getattr(error, "worker_failures", {})
+    cause = next(iter(failures.values()), error)
+    lines = str(cause).strip().splitlines() or [type(cause).__name__]
+    return f"worker {next(iter(failures), 0)}: {lines[0]}" if failures else lines[0]
