@@ -44,7 +44,16 @@ def test_every_module_says_what_it_is_for(stage: str) -> None:
 
 
 TRAINING_ORDER = (
-    ("config", "head_config", "overrides", "geometry", "process"),
+    (
+        "config",
+        "data_config",
+        "fit_config",
+        "head_config",
+        "job_config",
+        "overrides",
+        "geometry",
+        "process",
+    ),
     ("data",),
     ("model",),
     ("evaluation",),
