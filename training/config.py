@@ -6,12 +6,13 @@ import json
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from shards.errors import UsageError
+from training.fit_config import CosineSchedule, OptimiserConfig, ScheduleConfig, Share
 from training.head_config import (
     CoordinatesHead,
     CountryHead,
@@ -24,8 +25,6 @@ from training.overrides import apply_override
 
 BUNDLED = Path(__file__).parent / "configs"
 _DEFAULT_HEADS: list[Any] = ["country", "coordinates"]
-
-Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class ImageConfig(Section):
@@ -46,20 +45,6 @@ class AugmentConfig(Section):
     brightness: Share = 0.2
     contrast: Share = 0.2
     saturation: Share = 0.2
-
-
-class OptimiserConfig(Section):
-    """AdamW; norms and biases are not decayed."""
-
-    head_lr: NonNegative = 3e-3
-    trunk_lr: NonNegative | None = None
-    """`null`: a tenth of head_lr."""
-    weight_decay: NonNegative = 0.05
-    clip_norm: NonNegative = 5.0
-    """Largest norm of the whole gradient; 0 does not clip."""
-
-    def trunk_rate(self) -> float:
-        return self.head_lr / 10 if self.trunk_lr is None else self.trunk_lr
 
 
 class JobConfig(Section):
@@ -99,8 +84,8 @@ class Config(Section):
     batch_size: int = Field(default=64, ge=1)
     """Samples per step over all workers together."""
     epochs: int = Field(default=20, ge=1)
-    warmup: Share = 0.05
-    """Share of all steps in which the learning rate rises; then it follows a cosine to 0."""
+    schedule: ScheduleConfig = CosineSchedule()
+    """Of the learning rate; see `training.fit_config`."""
     optimiser: OptimiserConfig = OptimiserConfig()
     dropout: float = Field(default=0.2, ge=0, lt=1)
     norm_momentum: float | None = Field(default=None, gt=0, le=1)

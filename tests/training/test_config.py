@@ -7,12 +7,12 @@ from shards.errors import UsageError
 from training.config import (
     BUNDLED,
     Config,
-    OptimiserConfig,
     config_from,
     config_hash,
     dump_config,
     load_config,
 )
+from training.fit_config import CosineSchedule, OptimiserConfig, StepSchedule
 from training.head_config import (
     AdaptiveCells,
     CoordinatesHead,
@@ -55,6 +55,16 @@ def test_heads_go_by_name(tmp_path: Path) -> None:
 def test_the_trunk_learns_at_a_tenth() -> None:
     assert OptimiserConfig(head_lr=0.02).trunk_rate() == 0.002
     assert OptimiserConfig(head_lr=0.02, trunk_lr=0).trunk_rate() == 0
+
+
+def test_a_schedule_by_its_kind() -> None:
+    assert load_config("demo").schedule == CosineSchedule(warmup=0.05)
+    assert load_config("demo", ["schedule.warmup=0"]).schedule == CosineSchedule(warmup=0)
+    assert load_config("demo", ["schedule=step"]).schedule == StepSchedule(every=10, gamma=0.1)
+    found = load_config("demo", ["schedule=step", "schedule.every=3"])
+    assert found.schedule == StepSchedule(every=3)
+    with pytest.raises(UsageError, match=r"warmup; did you mean schedule\.cosine\.warmup"):
+        load_config("demo", ["warmup=0"])
 
 
 def test_the_dump_is_the_whole_configuration() -> None:

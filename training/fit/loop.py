@@ -28,8 +28,9 @@ from training.data.samples import Samples, data_sha256, read_samples
 from training.evaluation.inference import Evaluator, forward
 from training.fit.average import Average
 from training.fit.checkpoint import Progress, load_checkpoint, save_checkpoint
-from training.fit.optimiser import build_optimiser, rate_factor, set_rate
+from training.fit.optimiser import build_optimiser, set_rate
 from training.fit.rundir import RunDirectory
+from training.fit.schedule import rate_factor
 from training.model.decode import Decoder
 from training.model.geomodel import GeoModel, build_model, check_size
 from training.model.heads import Heads, cells_for
@@ -221,7 +222,7 @@ class _Run:
         number = self.progress.epoch * self.steps + self.progress.step
         # Dropout differs between ranks and steps, and is the same again after a restart.
         torch.manual_seed((config.seed << 40) + number * process.world_size + process.rank)
-        set_rate(self.optimiser, rate_factor(number, config.epochs * self.steps, config.warmup))
+        set_rate(self.optimiser, self._rate(number))
         outputs = forward(self.parallel, batch.images, config.precision)
         losses = self.heads(outputs, batch.targets)
         # DDP averages over ranks; this makes it the mean over the global batch, however cut.
@@ -234,6 +235,9 @@ class _Run:
         if self.average:
             self.average.update(self.model)
         return {name: value.detach().sum() for name, value in losses.items()}
+
+    def _rate(self, step: int) -> float:
+        return rate_factor(self.config.schedule, step, self.steps, self.config.epochs)
 
     def _read_losses(self, unread: dict[str, Tensor]) -> None:
         """Adds up losses over all processes; stops all of them when one is not finite."""
@@ -253,9 +257,7 @@ class _Run:
         row: dict[str, Any] = {
             "epoch": epoch,
             "step": (epoch + 1) * self.steps,
-            "rate": rate_factor(
-                (epoch + 1) * self.steps - 1, config.epochs * self.steps, config.warmup
-            ),
+            "rate": self._rate((epoch + 1) * self.steps - 1),
             "loss": {name: value / seen for name, value in self.progress.sums.items()},
         }
         is_last = epoch + 1 == config.epochs

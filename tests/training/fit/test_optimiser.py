@@ -1,13 +1,11 @@
 """Optimiser groups of every network that the project promises, without memory for its weights."""
 
-from itertools import pairwise
-
 import pytest
 import torch
 from torch import nn
 
-from training.config import OptimiserConfig
-from training.fit.optimiser import build_optimiser, parameter_groups, rate_factor, set_rate
+from training.fit.optimiser import build_optimiser, parameter_groups, set_rate
+from training.fit_config import OptimiserConfig
 from training.model.geomodel import GeoModel, build_model
 
 SIZES = {"country": 5, "region": 7, "coordinates": 3, "offset": 14}
@@ -60,15 +58,6 @@ def test_what_a_network_spares_is_not_decayed() -> None:
     groups = parameter_groups(model, OptimiserConfig(weight_decay=3))
     decayed = {id(p) for g in groups for p in g["params"] if g["weight_decay"]}
     assert id(model.trunk.get_parameter("pos_embed")) not in decayed
-
-
-def test_warm_up_and_cosine() -> None:
-    factors = [rate_factor(step, 100, 0.1) for step in range(100)]
-    assert all(a < b for a, b in pairwise(factors[:11]))
-    assert factors[10] == 1.0
-    assert all(a > b for a, b in pairwise(factors[10:]))
-    assert 0 < factors[-1] < 0.001
-    assert rate_factor(0, 100, 0) == 1.0
 
 
 def test_the_schedule_scales_each_group(model: GeoModel) -> None:
