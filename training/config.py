@@ -12,7 +12,14 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from shards.errors import UsageError
-from training.fit_config import CosineSchedule, OptimiserConfig, ScheduleConfig, Share
+from training.fit_config import (
+    CosineSchedule,
+    OptimiserConfig,
+    ScheduleConfig,
+    Share,
+    Stage,
+    check_stages,
+)
 from training.head_config import (
     CoordinatesHead,
     CountryHead,
@@ -92,16 +99,39 @@ class Config(Section):
     """Momentum of batch-norm statistics; `null` keeps the network's own."""
     ema_decay: float = Field(default=0.0, ge=0, lt=1)
     """Decay of the averaged weights that are validated and deployed; 0 deploys the raw ones."""
+    mixup: NonNegative = 0.0
+    """Alpha of mixup's Beta distribution, 0.2 for example; 0 mixes nothing."""
+    progressive: tuple[Stage, ...] = ()
+    """Sizes of training pictures before the image's own, as `{until: 0.5, width: 160, height: 90}`.
+    Validation is always at the image's own size."""
+    accumulate: int = Field(default=1, ge=1)
+    """Passes that a step's samples are spread over, to need less memory. The gradient is the same
+    but for the statistics of batch norm, which are of one pass."""
     precision: Literal["float32", "bfloat16"] = "float32"
+    """`bfloat16` computes in mixed precision; weights stay in float32."""
+    channels_last: bool = False
+    """Keep weights in the memory order that convolutions are quickest in."""
+    compile: bool = False
+    """Compile the network for training: minutes at the start, then quicker steps on a GPU."""
     validate_every: int = Field(default=1, ge=1)
     """Epochs between validations; the last epoch is always validated."""
     best_by: Literal["loss", "top1", "geoscore", "last"] = "geoscore"
     """The validation figure that decides which weights are deployed."""
+    patience: int = Field(default=0, ge=0)
+    """Validations in a row without a new best figure after which the run is complete; 0 trains
+    all epochs."""
     job: JobConfig = JobConfig()
 
     @model_validator(mode="after")
     def _heads_stand_together(self) -> "Config":
         check_heads(self.heads, self.position)
+        return self
+
+    @model_validator(mode="after")
+    def _epochs_stand_together(self) -> "Config":
+        check_stages(self.progressive)
+        if self.patience and self.best_by == "last":
+            raise ValueError("patience: best_by=last has no figure to wait for; choose another one")
         return self
 
 

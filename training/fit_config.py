@@ -51,3 +51,19 @@ ScheduleConfig = Annotated[
     Annotated[CosineSchedule | StepSchedule, Field(discriminator="kind")],
     BeforeValidator(_with_kind),
 ]
+
+
+class Stage(Section):
+    """Smaller pictures in the first epochs, which are quicker."""
+
+    until: float = Field(gt=0, lt=1)
+    """Share of all epochs at which this size ends."""
+    width: int = Field(ge=16, le=4096)
+    height: int = Field(ge=16, le=4096)
+
+
+def check_stages(stages: tuple[Stage, ...]) -> None:
+    """Raises ValueError with one line for stages that do not follow each other."""
+    ends = [stage.until for stage in stages]
+    if ends != sorted(set(ends)):
+        raise ValueError("progressive: `until` must grow from stage to stage")

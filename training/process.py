@@ -1,5 +1,6 @@
 """One process among those that train together, and sums over all of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -29,6 +30,16 @@ class Process:
         total = values.to(self.device, copy=True)
         dist.all_reduce(total)
         return total.to(values.device)
+
+    def share(self, values: Sequence[Tensor]) -> None:
+        """Overwrites `values` with the first process's, in one message; floats of equal shapes."""
+        if self.world_size == 1 or not values:
+            return
+        message = torch.cat([value.detach().flatten() for value in values])
+        dist.broadcast(message, src=0)
+        parts = torch.split(message, [value.numel() for value in values])
+        for value, part in zip(values, parts, strict=True):
+            value.detach().copy_(part.view_as(value))
 
 
 def local_device() -> torch.device:

@@ -3,13 +3,15 @@
 import copy
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class Average:
-    """Averages the float tensors of a model's state; the others are copied.
+    """Averages the float tensors of a model; the others are copied.
 
-    The decay grows as (1 + n) / (10 + n) up to its limit, so the first steps do not weigh for ever.
+    The decay of update n, counted from 0, is min(decay, (1 + n) / (10 + n)). So the weights before
+    training, which the average starts from, need no correction of bias: after n updates below the
+    limit they weigh n!·9! / (n + 9)!, a hundred-thousandth after 10.
     """
 
     def __init__(self, model: nn.Module, decay: float, updates: int = 0) -> None:
@@ -21,9 +23,16 @@ class Average:
     def update(self, model: nn.Module) -> None:
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         self.updates += 1
-        own = self.model.state_dict()
-        for name, value in model.state_dict().items():
-            if value.is_floating_point():
-                own[name].lerp_(value, 1 - decay)
+        averaged: list[Tensor] = []
+        current: list[Tensor] = []
+        for own, new in zip(_tensors(self.model), _tensors(model), strict=True):
+            if own.is_floating_point():
+                averaged.append(own)
+                current.append(new)
             else:
-                own[name].copy_(value)
+                own.copy_(new)
+        torch._foreach_lerp_(averaged, current, 1 - decay)
+
+
+def _tensors(model: nn.Module) -> list[Tensor]:
+    return [*model.parameters(), *model.buffers()]

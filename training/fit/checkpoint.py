@@ -3,6 +3,7 @@
 There is no state of random generators in it: every step seeds its own from (seed, step, rank).
 """
 
+import os
 import pickle
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,14 +24,21 @@ class Progress:
     """Global batches done in this epoch."""
     best: float | None = None
     """The score of the best weights so far; higher is better."""
+    stale: int = 0
+    """Validations since the score was last higher than ever before."""
     sums: dict[str, float] = field(default_factory=dict)
     """Of this epoch's losses over all samples, by head."""
 
 
-def save_checkpoint(path: Path, progress: Progress, states: dict[str, Any]) -> None:
-    """Writes atomically. `states`: state dictionaries by name."""
+def save_checkpoint(
+    path: Path, progress: Progress, states: dict[str, Any], previous: Path | None = None
+) -> None:
+    """Writes atomically. `states`: state dictionaries by name. What stood at `path` goes to
+    `previous`, so that a file which the disk damages later does not end the run."""
     with atomic_path(path) as temporary:
         torch.save({"progress": asdict(progress), "states": states}, temporary)
+        if previous is not None and path.is_file():
+            os.replace(path, previous)
 
 
 def load_checkpoint(path: Path) -> tuple[Progress, dict[str, Any]] | None:
@@ -42,3 +50,17 @@ def load_checkpoint(path: Path) -> tuple[Progress, dict[str, Any]] | None:
         return Progress(**content["progress"]), content["states"]
     except (RuntimeError, OSError, KeyError, TypeError, EOFError, pickle.UnpicklingError):
         raise WorkError(f"{path}: not a checkpoint; delete it to start this run again") from None
+
+
+def load_latest(last: Path, previous: Path) -> tuple[Progress, dict[str, Any]] | None:
+    """`last`, or `previous` where `last` is missing or damaged.
+
+    Raises WorkError when the only checkpoints that are there are damaged.
+    """
+    try:
+        found = load_checkpoint(last)
+    except WorkError:
+        if (older := load_checkpoint(previous)) is None:
+            raise
+        return older
+    return found or load_checkpoint(previous)

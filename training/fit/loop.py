@@ -1,95 +1,42 @@
-"""The training loop: a plain function of configuration and shards.
+"""The training recipe: a plain function of configuration and shards.
 
 Knows nothing of Ray. Runs alone, or as one rank of an initialised torch.distributed group. What it
 does depends on the configuration, the data and the number of ranks only; a killed run goes on
-from its last checkpoint and ends with the same weights.
+from its last checkpoint and ends with the same weights. With another number of ranks it sees the
+same samples in the same order; sums are rounded differently then, and batch norm looks at
+other parts of a batch.
 """
 
 import math
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from shards.errors import UsageError, WorkError
-from shards.labels import Labels
-from shards.version import code_version
+from shards.errors import WorkError
 from training.config import Config
-from training.data.labels import country_centres, read_labels
 from training.data.loader import Batch, Loader, training_view
-from training.data.plan import steps_per_epoch, training_batches
-from training.data.samples import Samples, data_sha256, read_samples
+from training.data.plan import Indices, share, steps_per_epoch, training_batches
 from training.evaluation.inference import Evaluator, forward
-from training.fit.average import Average
-from training.fit.checkpoint import Progress, load_checkpoint, save_checkpoint
-from training.fit.optimiser import build_optimiser, set_rate
+from training.fit.inputs import Inputs, build_network, check_batch
+from training.fit.memory import is_out_of_memory, largest_that_fits, memory_advice
+from training.fit.mixup import draw_share, mix_images, mixed_losses
+from training.fit.optimiser import set_rate
 from training.fit.rundir import RunDirectory
-from training.fit.schedule import rate_factor
-from training.model.decode import Decoder
-from training.model.geomodel import GeoModel, build_model, check_size
-from training.model.heads import Heads, cells_for
-from training.model.modelfile import describe, write_model
+from training.fit.schedule import rate_factor, size_at
+from training.fit.state import RunState
+from training.fit.watch import LossWatch
+from training.model.heads import Heads
 from training.process import Process
 
 CHECK_STEPS = 20
 """Steps between looks at the loss, which make the device wait."""
 
 OnEpoch = Callable[[dict[str, Any]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """What a run reads, checked before anything starts."""
-
-    labels: Labels
-    train: Samples
-    validation: Samples | None
-    decoder: Decoder
-    data_sha256: str
-
-
-def read_inputs(config: Config, shards: Path) -> Inputs:
-    """Raises UsageError or WorkError for shards that this configuration cannot be trained on."""
-    digest = data_sha256(shards)
-    labels = read_labels(shards)
-    train = read_samples(shards, "train", labels)
-    try:
-        validation = read_samples(shards, "validation", labels)
-    except UsageError as error:
-        if config.best_by != "last":
-            raise UsageError(f"{error}, or train with best_by=last") from None
-        validation = None
-    if len(train) < config.batch_size:
-        raise UsageError(
-            f"{shards}: {len(train)} training samples do not fill one batch of"
-            f" {config.batch_size}; lower batch_size"
-        )
-    try:
-        cells = cells_for(config.heads, labels, train)
-    except UsageError as error:
-        raise UsageError(f"{shards}: {error}") from None
-    centres = country_centres(labels, train.country, train.lat, train.lon)
-    return Inputs(labels, train, validation, Decoder(labels, centres, cells, config), digest)
-
-
-def build_network(config: Config, decoder: Decoder) -> GeoModel:
-    """The network that a run starts from; the same in every process."""
-    torch.manual_seed(config.seed)
-    network = build_model(
-        config.network,
-        Heads(config.heads, decoder.labels, decoder.cells).sizes(),
-        weights=config.weights,
-        dropout=config.dropout,
-        norm_momentum=config.norm_momentum,
-    )
-    check_size(network, config.image.width, config.image.height)
-    return network
 
 
 def train(
@@ -101,13 +48,10 @@ def train(
 ) -> None:
     """Trains to the end, from the last checkpoint if there is one, and writes the model file.
 
-    `on_epoch` gets the same row in every process. Raises WorkError when the loss is not finite.
+    `on_epoch` gets the same row in every process. Raises UsageError for a batch that is too small
+    for so many processes; WorkError when a loss is not finite, or when memory does not suffice.
     """
-    if config.batch_size < 2 * process.world_size:
-        raise UsageError(
-            f"batch_size {config.batch_size}: too small for {process.world_size} workers;"
-            " each needs two samples per step"
-        )
+    check_batch(config, process.world_size)
     with ExitStack() as stack:
         threads = config.job.loader_threads
         heads = Heads(config.heads, inputs.labels, inputs.decoder.cells)
@@ -120,19 +64,18 @@ def train(
                 inputs.decoder,
                 heads,
                 (config.image.width, config.image.height),
-                max(1, config.batch_size // process.world_size),
+                max(1, config.batch_size // (process.world_size * config.accumulate)),
                 config.precision,
             )
         run = _Run(config, inputs, directory, process, heads, loader, evaluator)
-        run.resume()
-        while run.progress.epoch < config.epochs:
+        while not run.state.is_over:
             on_epoch(run.one_epoch())
     if process.is_first:
         directory.complete()
 
 
 class _Run:
-    """The state of one run in one process."""
+    """One run in one process: its epochs, and their steps."""
 
     def __init__(
         self,
@@ -144,175 +87,181 @@ class _Run:
         loader: Loader,
         evaluator: Evaluator | None,
     ) -> None:
-        self.config, self.inputs, self.directory = config, inputs, directory
-        self.process, self.loader, self.evaluator = process, loader, evaluator
-        self.progress = Progress()
-        self.model = build_network(config, inputs.decoder).to(process.device)
-        self.optimiser = build_optimiser(self.model, config.optimiser)
-        self.average = Average(self.model, config.ema_decay) if config.ema_decay else None
-        self.deployed = self.average.model if self.average else self.model
-        self.parallel: nn.Module = self.model
-        self.saved_at = time.monotonic()
+        self.config, self.inputs, self.process = config, inputs, process
+        self.loader, self.evaluator = loader, evaluator
         self.heads = heads.to(process.device)
         self.steps = steps_per_epoch(len(inputs.train), config.batch_size)
-
-    def resume(self) -> None:
-        """Takes up the last checkpoint, then joins the other processes."""
-        if checkpoint := load_checkpoint(self.directory.last):
-            self.progress, states = checkpoint
-            self.model.load_state_dict(states["model"])
-            self.optimiser.load_state_dict(states["optimiser"])
-            if self.average:
-                self.average.model.load_state_dict(states["average"])
-                self.average.updates = self.progress.epoch * self.steps + self.progress.step
-        if self.process.is_first:
-            self.directory.forget_rows_from(self.progress.epoch)
-        if self.process.world_size > 1:
-            self.parallel = DistributedDataParallel(self.model)
+        self.watch = LossWatch([head.name for head in heads.options], config.batch_size, process)
+        model = build_network(config, inputs.decoder).to(process.device)
+        if config.channels_last:
+            model = model.to(memory_format=torch.channels_last)
+        self.state = RunState(config, inputs, directory, process, model)
+        self.state.resume(self.steps)
+        self.network = _for_training(model, process, compiled=config.compile)
 
     def one_epoch(self) -> dict[str, Any]:
         """Trains (the rest of) the current epoch, validates, keeps what is best, and saves."""
         started = time.monotonic()
         self._train_epoch()
         row = self._row()
-        score = self._score(row)
-        improved = score is not None and (self.progress.best is None or score >= self.progress.best)
-        if improved:
-            self.progress.best = score
-        row["best"] = improved
         row["seconds"] = round(time.monotonic() - started, 3)
-        self.progress = Progress(epoch=self.progress.epoch + 1, best=self.progress.best)
-        if self.process.is_first:
-            if improved:
-                self._write_best(row)
-            self.directory.add_row(row)
-        self._save_when_due()
+        self.state.end_epoch(row)
         return row
 
     def _train_epoch(self) -> None:
-        config, progress = self.config, self.progress
-        plan = training_batches(
-            len(self.inputs.train),
-            batch_size=config.batch_size,
-            seed=config.seed,
-            epoch=progress.epoch,
-            world_size=self.process.world_size,
-            rank=self.process.rank,
-            first_step=progress.step,
-        )
-        view = training_view(
-            config.image.width, config.image.height, config.augment, config.seed, progress.epoch
-        )
-        self.parallel.train()
-        unread: dict[str, Tensor] = {}
-        for batch in self.loader.batches(plan, view):
-            for name, value in self._step(batch.to(self.process.device)).items():
-                unread[name] = unread[name] + value if name in unread else value
+        config, progress = self.config, self.state.progress
+        width, height = size_at(config.progressive, config.image, progress.epoch, config.epochs)
+        view = training_view(width, height, config.augment, config.seed, progress.epoch)
+        self.network.train()
+        for batch in self.loader.batches(self._plan(progress.step), view):
+            self._step_within_memory(batch.to(self.process.device))
             progress.step += 1
-            if progress.step == self.steps:
-                self._read_losses(unread)
-            elif progress.step % CHECK_STEPS == 0:
-                self._read_losses(unread)
-                unread = {}
-                self._save_when_due()
+            if progress.step % CHECK_STEPS == 0 or progress.step == self.steps:
+                self._look()
+                if progress.step < self.steps:
+                    self.state.save_when_due()
 
-    def _step(self, batch: Batch) -> dict[str, Tensor]:
-        """One update; returns the sums of the losses over this process's samples."""
-        config, process = self.config, self.process
-        number = self.progress.epoch * self.steps + self.progress.step
+    def _plan(self, first_step: int, process: Process | None = None) -> Iterator[Indices]:
+        process = process or self.process
+        return training_batches(
+            len(self.inputs.train),
+            batch_size=self.config.batch_size,
+            seed=self.config.seed,
+            epoch=self.state.progress.epoch,
+            world_size=process.world_size,
+            rank=process.rank,
+            first_step=first_step,
+        )
+
+    def _step_within_memory(self, batch: Batch) -> None:
+        try:
+            self._step(batch)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+        else:
+            return
+        # Only here: inside `except` the error's traceback still holds the tensors.
+        raise self._explain_memory(batch)
+
+    def _step(self, batch: Batch) -> None:
+        """One update. Nothing in it waits for the device."""
+        config, process, state = self.config, self.process, self.state
+        number = state.progress.epoch * self.steps + state.progress.step
         # Dropout differs between ranks and steps, and is the same again after a restart.
         torch.manual_seed((config.seed << 40) + number * process.world_size + process.rank)
-        set_rate(self.optimiser, self._rate(number))
-        outputs = forward(self.parallel, batch.images, config.precision)
-        losses = self.heads(outputs, batch.targets)
-        # DDP averages over ranks; this makes it the mean over the global batch, however cut.
-        loss = self.heads.weighted(losses).sum() * process.world_size / config.batch_size
-        self.optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        if config.optimiser.clip_norm:
-            nn.utils.clip_grad_norm_(self.model.parameters(), config.optimiser.clip_norm)
-        self.optimiser.step()
-        if self.average:
-            self.average.update(self.model)
-        return {name: value.detach().sum() for name, value in losses.items()}
+        set_rate(state.optimiser, self._rate(number))
+        state.optimiser.zero_grad()
+        mixed = draw_share(config.mixup, config.seed, number) if config.mixup else None
+        losses = self._gradients(batch, mixed)
+        norm = nn.utils.clip_grad_norm_(
+            state.model.parameters(), config.optimiser.clip_norm or math.inf
+        )
+        state.optimiser.step()
+        if state.average:
+            state.average.update(state.model)
+        self.watch.add(losses, norm)
+
+    def _gradients(self, batch: Batch, mixed: float | None) -> dict[str, Tensor]:
+        """Leaves the gradient of the global batch's mean loss; returns (batch,) losses by head."""
+        passes, found = self.config.accumulate, []
+        for number in range(passes):
+            part = part_of(batch, share(len(batch.indices), passes, number))
+            is_last = number + 1 == passes
+            with nullcontext() if is_last else _unsynchronised(self.network):
+                losses = self._losses(self.network, part, mixed)
+                total = self.heads.weighted(losses).sum()
+                # DDP averages over ranks; this makes it the mean over the whole global batch.
+                loss = total * self.process.world_size / self.config.batch_size
+                loss.backward()  # type: ignore[no-untyped-call]
+            found.append({name: loss.detach() for name, loss in losses.items()})
+        return {name: torch.cat([losses[name] for losses in found]) for name in found[0]}
+
+    def _losses(self, network: nn.Module, batch: Batch, mixed: float | None) -> dict[str, Tensor]:
+        """(batch,) by head, of a batch in which pictures have `mixed` as the larger share."""
+        images = batch.images if mixed is None else mix_images(batch.images, mixed)
+        outputs = forward(network, images, self.config.precision)
+        if mixed is None:
+            losses: dict[str, Tensor] = self.heads(outputs, batch.targets)
+            return losses
+        return mixed_losses(self.heads, outputs, batch.targets, mixed)
 
     def _rate(self, step: int) -> float:
         return rate_factor(self.config.schedule, step, self.steps, self.config.epochs)
 
-    def _read_losses(self, unread: dict[str, Tensor]) -> None:
-        """Adds up losses over all processes; stops all of them when one is not finite."""
-        total = self.process.sum(torch.stack(list(unread.values())).double()).cpu()
-        for name, value in zip(unread, total.tolist(), strict=True):
-            if not math.isfinite(value):
-                raise WorkError(
-                    f"{self.directory.path}: the {name} loss is {value} in epoch"
-                    f" {self.progress.epoch + 1}, step {self.progress.step}; lower"
-                    " optimiser.trunk_lr and optimiser.head_lr"
-                )
-            self.progress.sums[name] = self.progress.sums.get(name, 0.0) + value
+    def _look(self) -> None:
+        """Adds up losses over all processes; stops all of them when something is not finite."""
+        progress, look = self.state.progress, self.watch.look()
+        first = progress.step - look.steps
+        if found := look.failure(lambda step: self._keys(first + step)):
+            step, what = found
+            raise self._not_finite(
+                f"{what}, in epoch {progress.epoch + 1}, step {first + step + 1}"
+            )
+        if not self.state.is_finite():
+            raise self._not_finite(
+                f"weights are not finite after epoch {progress.epoch + 1}, step {progress.step}"
+            )
+        for name, value in look.sums().items():
+            progress.sums[name] = progress.sums.get(name, 0.0) + value
+
+    def _keys(self, step: int) -> list[str]:
+        """Of the samples of a step of this epoch, in the order of the global batch."""
+        return [self.inputs.train.keys[i] for i in next(self._plan(step, Process()))]
+
+    def _not_finite(self, what: str) -> WorkError:
+        return WorkError(
+            f"{self.state.directory.path}: {what}; lower optimiser.trunk_lr and optimiser.head_lr"
+        )
 
     def _row(self) -> dict[str, Any]:
-        epoch, config = self.progress.epoch, self.config
-        seen = self.steps * config.batch_size
+        config, progress = self.config, self.state.progress
+        done, seen = progress.epoch + 1, self.steps * config.batch_size
         row: dict[str, Any] = {
-            "epoch": epoch,
-            "step": (epoch + 1) * self.steps,
-            "rate": self._rate((epoch + 1) * self.steps - 1),
-            "loss": {name: value / seen for name, value in self.progress.sums.items()},
+            "epoch": progress.epoch,
+            "step": done * self.steps,
+            "rate": self._rate(done * self.steps - 1),
+            "loss": {name: value / seen for name, value in progress.sums.items()},
         }
-        is_last = epoch + 1 == config.epochs
-        if self.evaluator and (is_last or (epoch + 1) % config.validate_every == 0):
-            row["validation"] = self._validate(self.evaluator)
+        if self.evaluator and (done == config.epochs or done % config.validate_every == 0):
+            self.state.share_statistics()
+            row["validation"] = self.evaluator.evaluate(self.state.deployed, self.process)
+            if not math.isfinite(loss := row["validation"]["loss"]):
+                raise self._not_finite(f"the validation loss is {loss} after epoch {done}")
         return row
 
-    def _validate(self, evaluator: Evaluator) -> dict[str, Any]:
-        return evaluator.evaluate(self.deployed, self.process)
+    def _explain_memory(self, batch: Batch) -> WorkError:
+        """Finds by trial how many samples a pass can take, with room for the optimiser's state."""
+        config, state = self.config, self.state
+        state.optimiser.zero_grad()
+        parameters = list(state.model.parameters())
+        needed = [] if state.optimiser.state else [torch.empty_like(p) for p in parameters * 2]
 
-    def _score(self, row: dict[str, Any]) -> float | None:
-        """How good the weights are by the configured figure; None when it was not measured."""
-        best_by = self.config.best_by
-        if best_by == "last":
-            return float(row["epoch"]) if row["epoch"] + 1 == self.config.epochs else None
-        if "validation" not in row:
-            return None
-        figures = row["validation"]
-        if best_by == "loss":
-            return -float(figures["loss"])
-        if best_by == "top1":
-            return float(figures["country"]["top1"])
-        geoscore = figures["distance_km"]["geoscore"]
-        if geoscore is None:
-            raise UsageError("no validation sample has coordinates; train with best_by=top1")
-        return float(geoscore)
+        def attempt(samples: int) -> None:
+            losses = self._losses(state.model, part_of(batch, slice(0, samples)), None)
+            torch.autograd.grad(self.heads.weighted(losses).sum(), parameters, allow_unused=True)
 
-    def _write_best(self, row: dict[str, Any]) -> None:
-        training = {
-            "epochs": row["epoch"] + 1,
-            "steps": row["step"],
-            "samples": len(self.inputs.train),
-            "loss": row["loss"],
-            "validation": row.get("validation"),
-        }
-        description = describe(
-            self.config, self.inputs.decoder, self.inputs.data_sha256, training, code_version()
-        )
-        write_model(
-            self.directory.best, description, self.deployed.state_dict(), self.inputs.decoder
-        )
+        samples = len(batch.indices)
+        fits = largest_that_fits(attempt, -(-samples // config.accumulate))
+        del needed
+        place = f"epoch {state.progress.epoch + 1}, step {state.progress.step + 1}"
+        advice = memory_advice(samples, config.accumulate, fits, self.process.world_size)
+        return WorkError(f"{state.directory.path}: out of memory in {place}: {advice}")
 
-    def _save_when_due(self) -> None:
-        # Only when, not what: a run ends the same from whichever checkpoint it goes on.
-        is_over = self.progress.epoch == self.config.epochs
-        due = time.monotonic() - self.saved_at >= self.config.job.checkpoint_seconds
-        if self.process.is_first and (is_over or due):
-            self._save()
 
-    def _save(self) -> None:
-        states: dict[str, Any] = {
-            "model": self.model.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-        }
-        if self.average:
-            states["average"] = self.average.model.state_dict()
-        save_checkpoint(self.directory.last, self.progress, states)
-        self.saved_at = time.monotonic()
+def part_of(batch: Batch, which: slice) -> Batch:
+    """Some samples of a batch."""
+    targets = {name: rows[which] for name, rows in batch.targets.items()}
+    return Batch(batch.indices[which], batch.images[which], targets)
+
+
+def _for_training(model: nn.Module, process: Process, *, compiled: bool) -> nn.Module:
+    network = DistributedDataParallel(model) if process.world_size > 1 else model
+    # Sizes of pictures are few and known: each is compiled for itself.
+    return cast("nn.Module", torch.compile(network, dynamic=False)) if compiled else network
+
+
+def _unsynchronised(network: nn.Module) -> AbstractContextManager[None]:
+    """Where DDP keeps gradients to itself until a later pass."""
+    pause: Callable[[], AbstractContextManager[None]] = getattr(network, "no_sync", nullcontext)
+    return pause()

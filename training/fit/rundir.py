@@ -32,6 +32,11 @@ class RunDirectory:
         return self.path / "checkpoints" / "last.pt"
 
     @property
+    def previous(self) -> Path:
+        """The one before, for when `last` cannot be read."""
+        return self.path / "checkpoints" / "previous.pt"
+
+    @property
     def metrics(self) -> Path:
         """One JSON object per epoch."""
         return self.path / "metrics.jsonl"

@@ -16,7 +16,8 @@ from shards.errors import LostFoundError, UsageError, WorkError
 from shards.fanout import ensure_ray
 from shards.version import code_version
 from training.config import Config, config_from, config_hash, dump_config
-from training.fit.loop import build_network, read_inputs, train
+from training.fit.inputs import build_network, read_inputs
+from training.fit.loop import train
 from training.fit.rundir import RunDirectory
 from training.model.modelfile import read_model_file
 from training.process import Process, local_device
