@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from shards.atomic import atomic_path
+from shards.console import print_line
 from shards.errors import WorkError
 
 
@@ -55,12 +56,13 @@ def load_checkpoint(path: Path) -> tuple[Progress, dict[str, Any]] | None:
 def load_latest(last: Path, previous: Path) -> tuple[Progress, dict[str, Any]] | None:
     """`last`, or `previous` where `last` is missing or damaged.
 
-    Raises WorkError when the only checkpoints that are there are damaged.
+    Raises WorkError when all that are there are damaged.
     """
     try:
         found = load_checkpoint(last)
     except WorkError:
         if (older := load_checkpoint(previous)) is None:
             raise
+        print_line(f"{last}: not a checkpoint; going on from the one before it")
         return older
     return found or load_checkpoint(previous)

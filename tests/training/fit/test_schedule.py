@@ -5,8 +5,9 @@ from itertools import pairwise
 import pytest
 import torch
 
-from training.fit.schedule import rate_factor
-from training.fit_config import CosineSchedule, StepSchedule
+from training.config import ImageConfig
+from training.fit.schedule import is_over, next_stale, rate_factor, size_at, sizes
+from training.fit_config import CosineSchedule, Stage, StepSchedule
 
 
 def test_warm_up_and_cosine() -> None:
@@ -30,3 +31,31 @@ def test_steps_as_torch_has_them() -> None:
         optimiser.step()
         scheduler.step()
     assert rate_factor(StepSchedule(), 69, 7, 10) == 1.0
+
+
+def test_sizes_grow_with_the_share_of_epochs() -> None:
+    stages = (Stage(until=0.4, width=80, height=45), Stage(until=0.6, width=160, height=90))
+    image = ImageConfig(width=320, height=180)
+    widths = [size_at(stages, image, epoch, 10)[0] for epoch in range(10)]
+    assert widths == [80] * 4 + [160] * 2 + [320] * 4
+    assert [size_at(stages, image, epoch, 3) for epoch in range(3)] == [
+        (80, 45),
+        (80, 45),
+        (320, 180),
+    ]
+    assert size_at((), image, 0, 1) == (320, 180)
+    assert sizes(stages, image) == [(80, 45), (160, 90), (320, 180)]
+
+
+def test_patience_by_hand() -> None:
+    """The third validation in a row without a new highest score ends a run; as high is not new."""
+    stale, best, found = 0, None, []
+    for epoch, score in enumerate([0.1, 0.3, 0.2, 0.3, 0.4, 0.4, 0.1, 0.2, 0.9]):
+        if is_over(epoch, 100, stale, patience=3):
+            break
+        stale = next_stale(stale, best, score)
+        best = score if best is None else max(best, score)
+        found.append(stale)
+    assert found == [0, 0, 1, 2, 0, 1, 2, 3]
+    assert not is_over(99, 100, 99, patience=0)
+    assert is_over(100, 100, 0, patience=0)
