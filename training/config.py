@@ -12,11 +12,11 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from shards.errors import UsageError
+from training.data_config import AugmentConfig, ImageConfig
 from training.fit_config import (
     CosineSchedule,
     OptimiserConfig,
     ScheduleConfig,
-    Share,
     Stage,
     check_stages,
 )
@@ -32,26 +32,6 @@ from training.overrides import apply_override
 
 BUNDLED = Path(__file__).parent / "configs"
 _DEFAULT_HEADS: list[Any] = ["country", "coordinates"]
-
-
-class ImageConfig(Section):
-    """What the network sees, in pixels."""
-
-    width: int = Field(default=320, ge=16, le=4096)
-    height: int = Field(default=180, ge=16, le=4096)
-
-
-class AugmentConfig(Section):
-    """Random changes of training images. No mirror image: it swaps sides of the road and text."""
-
-    min_area: float = Field(default=0.5, gt=0, le=1)
-    """Smallest share of the frame's area that a crop keeps."""
-    aspect: float = Field(default=1.2, ge=1, le=4)
-    """A crop's aspect ratio differs from the network's by at most this factor."""
-    rotation_degrees: float = Field(default=3.0, ge=0, le=45)
-    brightness: Share = 0.2
-    contrast: Share = 0.2
-    saturation: Share = 0.2
 
 
 class JobConfig(Section):

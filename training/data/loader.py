@@ -1,9 +1,7 @@
-"""Batches of pixels: reads samples at their offsets, decodes them in threads, ahead of use."""
+"""Batches of pixels: what a plan names, decoded ahead of use and changed by a view."""
 
-import os
-import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -15,16 +13,32 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from shards.errors import WorkError
-from training.config import AugmentConfig
-from training.data.images import Pixels, decode, fit
-from training.data.plan import Indices
+from training.data.augment import Draws, augment_batch, draw, no_change
+from training.data.canvases import Canvases, Size
+from training.data.counter import Hashes
+from training.data.plan import Indices, share
 from training.data.samples import Samples
+from training.data_config import AugmentConfig
+from training.process import CPU
 
 BATCHES_AHEAD = 3
 
-View = Callable[[Pixels, str], Pixels]
-"""From a decoded image and its key to the pixels that the network sees."""
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the network sees of the canvases in one epoch."""
+
+    size: Size
+    options: AugmentConfig | None = None
+    """None: the canvas itself, resized where it is of another size."""
+    seed: int = 0
+    epoch: int = 0
+
+    def draws(self, hashes: Hashes, canvas: Size) -> Draws | None:
+        """What becomes of the samples with these hashes; None when they stay as they are."""
+        if self.options is not None:
+            return draw(hashes, self.options, self.seed, self.epoch)
+        return None if canvas == self.size else no_change(len(hashes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,49 +46,54 @@ class Batch:
     indices: Indices
     """Positions in `Samples`."""
     images: Tensor
-    """(batch, height, width, 3) uint8, RGB."""
+    """(batch, height, width, 3) uint8, RGB: the network's input, or canvases if `draws` are set."""
     targets: dict[str, Tensor]
     """By name the rows of `training.model.heads.Heads.targets`, (batch, …)."""
+    draws: Draws | None = None
+    """What `to` has still to do with the canvases, where they are changed on the device."""
+    size: Size = (0, 0)
+    """Of the network's input."""
 
     def to(self, device: torch.device) -> "Batch":
-        if device.type == "cpu":
-            return self
+        """The batch on a device, with the network's input as its images."""
 
         def moved(tensor: Tensor) -> Tensor:
+            if tensor.device.type == device.type:
+                return tensor
             return tensor.pin_memory().to(device, non_blocking=True)
 
+        images = moved(self.images)
+        if self.draws is not None:
+            images = augment_batch(images, self.draws, *self.size)
         targets = {name: moved(tensor) for name, tensor in self.targets.items()}
-        return Batch(self.indices, moved(self.images), targets)
-
-
-def plain_view(width: int, height: int) -> View:
-    """The view of evaluation and prediction."""
-    return lambda image, _key: fit(image, width, height)
-
-
-def training_view(
-    width: int, height: int, options: AugmentConfig | None, seed: int, epoch: int
-) -> View:
-    """The view of training in one epoch."""
-    from training.data.augment import augment, generator
-
-    if options is None:
-        return plain_view(width, height)
-    return lambda image, key: augment(image, width, height, options, generator(seed, epoch, key))
+        return Batch(self.indices, images, targets)
 
 
 class Loader:
     """Reads batches of one split. A context manager: it keeps shards open and threads waiting."""
 
     def __init__(
-        self, samples: Samples, threads: int, targets: Mapping[str, NDArray[Any]] | None = None
+        self,
+        samples: Samples,
+        canvas: Size,
+        *,
+        threads: int = 1,
+        targets: Mapping[str, NDArray[Any]] | None = None,
+        device: torch.device = CPU,
+        scaled: bool = False,
     ) -> None:
-        """`targets`: further rows of the samples, by name; each batch gets its own of them."""
+        """`canvas`: width and height of what is decoded, before a view changes it.
+
+        `threads`: 0 reads in line. `targets`: further rows of the samples, by name; each batch
+        gets its own of them. `device`: where batches will go; views change them there. `scaled`:
+        see `training.data.images.decode_into`.
+        """
         self.samples = samples
+        self._canvases = Canvases(samples, canvas, scaled)
         self._targets = dict(targets or {})
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="loader")
-        self._lock = threading.Lock()
-        self._open: dict[int, int] = {}
+        self._on_device = device.type != "cpu"
+        self._threads = threads
+        self._pool = ThreadPoolExecutor(threads, "loader") if threads else None
 
     def __enter__(self) -> Self:
         return self
@@ -85,50 +104,74 @@ class Loader:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._pool.shutdown(cancel_futures=True)
-        for descriptor in self._open.values():
-            os.close(descriptor)
-        self._open.clear()
+        if self._pool:
+            self._pool.shutdown(cancel_futures=True)
+        self._canvases.close()
 
     def batches(self, plan: Iterable[Indices], view: View) -> Iterator[Batch]:
         """The planned batches, in the plan's order, whatever the number of threads.
 
         Raises WorkError for a sample that cannot be read, naming its key and its shard.
         """
-        waiting: deque[tuple[Indices, list[Future[Pixels]]]] = deque()
-        indices = iter(plan)
+        if self._pool is None:
+            for indices in plan:
+                pending = self._pending(indices, view)
+                for part in pending.parts(1):
+                    self._fill(pending, part)
+                yield self._batch(pending)
+            return
+        waiting: deque[tuple[_Pending, list[Future[None]]]] = deque()
+        planned = iter(plan)
         while True:
-            for wanted in islice(indices, BATCHES_AHEAD - len(waiting)):
-                jobs = [self._pool.submit(self._image, int(i), view) for i in wanted]
-                waiting.append((wanted, jobs))
+            for indices in islice(planned, BATCHES_AHEAD - len(waiting)):
+                pending = self._pending(indices, view)
+                parts = pending.parts(self._threads)
+                jobs = [self._pool.submit(self._fill, pending, part) for part in parts]
+                waiting.append((pending, jobs))
             if not waiting:
                 return
-            wanted, jobs = waiting.popleft()
-            yield self._batch(wanted, [job.result() for job in jobs])
+            pending, jobs = waiting.popleft()
+            for job in jobs:
+                job.result()
+            yield self._batch(pending)
 
-    def _batch(self, indices: Indices, images: list[Pixels]) -> Batch:
+    def _pending(self, indices: Indices, view: View) -> "_Pending":
+        draws = view.draws(self.samples.hashes[indices], self._canvases.size)
+        width, height = self._canvases.size if self._on_device else view.size
+        images = np.empty((len(indices), height, width, 3), np.uint8)
+        return _Pending(indices, images, draws, view.size)
+
+    def _fill(self, batch: "_Pending", part: slice) -> None:
+        """Reads the samples of one part of a batch into its images."""
+        indices, images = batch.indices[part], batch.images[part]
+        if batch.draws is None or self._on_device:
+            self._canvases.read(indices, images)
+            return
+        width, height = self._canvases.size
+        canvases = np.empty((len(indices), height, width, 3), np.uint8)
+        self._canvases.read(indices, canvases)
+        images[:] = augment_batch(torch.from_numpy(canvases), batch.draws[part], *batch.size)
+
+    def _batch(self, pending: "_Pending") -> Batch:
         return Batch(
-            indices,
-            torch.from_numpy(np.stack(images)),
-            {name: torch.from_numpy(rows[indices]) for name, rows in self._targets.items()},
+            pending.indices,
+            torch.from_numpy(pending.images),
+            {name: torch.from_numpy(rows[pending.indices]) for name, rows in self._targets.items()},
+            pending.draws if self._on_device else None,
+            pending.size,
         )
 
-    def _image(self, index: int, view: View) -> Pixels:
-        samples = self.samples
-        number, size = int(samples.tar[index]), int(samples.size[index])
-        key, tar = samples.keys[index], samples.tars[number]
-        try:
-            data = os.pread(self._descriptor(number), size, int(samples.offset[index]))
-            if len(data) != size:
-                raise ValueError(f"the shard ends {size - len(data)} bytes too early")
-            return view(decode(data), key)
-        except (OSError, ValueError) as error:
-            raise WorkError(
-                f"{tar}: image {key} cannot be read ({error}); run `lostfound verify`"
-            ) from None
 
-    def _descriptor(self, number: int) -> int:
-        with self._lock:
-            if number not in self._open:
-                self._open[number] = os.open(self.samples.tars[number], os.O_RDONLY)
-            return self._open[number]
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """A batch while threads fill it."""
+
+    indices: Indices
+    images: NDArray[np.uint8]
+    draws: Draws | None
+    size: Size
+
+    def parts(self, threads: int) -> list[slice]:
+        """What each thread reads."""
+        parts = (share(len(self.indices), threads, thread) for thread in range(threads))
+        return [part for part in parts if part.start < part.stop]

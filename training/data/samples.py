@@ -1,6 +1,6 @@
 """The index of a shard directory: which samples a split has, and where their bytes stand."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,14 @@ from shards.errors import UsageError, WorkError
 from shards.labels import Labels
 from shards.manifest import MANIFEST_NAME, Manifest, file_sha256, load_manifest, metadata_path
 from shards.paths import inside
+from training.data.counter import Hashes, key_hashes
 from training.geometry import Floats
 
 _COLUMNS = [
-    "key", "tar", "tar_offset", "tar_size", "lat", "lon", "country_index", "region_index"
+    "key", "tar", "tar_offset", "tar_size", "lat", "lon", "country_index", "region_index", "width",
+    "height",
 ]  # fmt: skip
+_MAY_BE_NULL = {"lat", "lon", "width", "height"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,13 @@ class Samples:
     country: NDArray[np.int64]
     """Class index; -1 for a country that the training split lacks."""
     region: NDArray[np.int64]
+    frame: tuple[int, int] = (0, 0)
+    """The largest width and the largest height of the stored images; (0, 0) when unknown."""
+    hashes: Hashes = field(init=False)
+    """Of the keys, see `training.data.counter`."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hashes", key_hashes(self.keys))
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -73,21 +83,28 @@ def read_samples(shards: Path, split: str, labels: Labels) -> Samples:
 
 
 def _samples(shards: Path, table: Any) -> Samples:
-    for name in set(_COLUMNS) - {"lat", "lon"}:
+    for name in set(_COLUMNS) - _MAY_BE_NULL:
         if table[name].null_count:
             raise WorkError(f"{shards}: column {name} of the metadata has nulls; build again")
     tars, tar = np.unique(np.array(table["tar"].to_pylist(), dtype=str), return_inverse=True)
+    frame = [int(np.nanmax(_floats(table, name), initial=0)) for name in ("width", "height")]
     return Samples(
         keys=table["key"].to_pylist(),
         tars=[_tar_path(shards, str(name)) for name in tars],
         tar=tar.astype(np.int64),
         offset=table["tar_offset"].to_numpy().astype(np.int64),
         size=table["tar_size"].to_numpy().astype(np.int64),
-        lat=table["lat"].to_numpy().astype(np.float64),
-        lon=table["lon"].to_numpy().astype(np.float64),
+        lat=_floats(table, "lat"),
+        lon=_floats(table, "lon"),
         country=table["country_index"].to_numpy().astype(np.int64),
         region=table["region_index"].to_numpy().astype(np.int64),
+        frame=(frame[0], frame[1]),
     )
+
+
+def _floats(table: Any, name: str) -> Floats:
+    """A column with NaN for null."""
+    return np.asarray(table[name].to_numpy(), dtype=np.float64)
 
 
 def _tar_path(shards: Path, name: str) -> Path:

@@ -13,7 +13,7 @@ from shards.manifest import file_sha256
 from training.config import config_from
 from training.data.images import Pixels
 from training.data.labels import read_labels, same_classes
-from training.data.loader import Loader, plain_view
+from training.data.loader import Loader, View
 from training.data.plan import evaluation_batches
 from training.data.samples import Samples, read_samples
 from training.evaluation.inference import to_numpy
@@ -77,8 +77,9 @@ def embed_samples(trained: TrainedModel, samples: Samples) -> Embeddings:
     size = trained.description.preprocessing
     plan = evaluation_batches(len(samples), batch_size=BATCH_SIZE, world_size=1, rank=0)
     found = []
-    with Loader(samples, threads=2) as loader, progress("samples", len(samples)) as advance:
-        for batch in loader.batches(plan, plain_view(size.width, size.height)):
+    shown = size.width, size.height
+    with Loader(samples, shown, threads=2) as loader, progress("samples", len(samples)) as advance:
+        for batch in loader.batches(plan, View(shown)):
             found.append(embed_images(trained, batch.images))
             advance(len(batch.indices))
     return np.concatenate(found)

@@ -108,15 +108,16 @@ def _outcomes(trained: TrainedModel, samples: Samples) -> tuple[Outcomes, Any]:
     config: Config = config_from(description.config)
     heads = Heads(config.heads, description.labels, trained.decoder.cells)
     device = local_device()
+    size = description.preprocessing.width, description.preprocessing.height
     with (
-        Loader(samples, threads=2, targets=heads.targets(samples)) as loader,
+        Loader(samples, size, threads=2, targets=heads.targets(samples)) as loader,
         progress("samples", len(samples)) as advance,
     ):
         evaluator = Evaluator(
             loader,
             trained.decoder,
             heads,
-            (description.preprocessing.width, description.preprocessing.height),
+            size,
             BATCH_SIZE,
             config.precision,
         )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from shards.console import Advance
-from training.data.loader import Loader, plain_view
+from training.data.loader import Loader, View
 from training.data.plan import evaluation_batches
 from training.data.samples import Samples
 from training.evaluation.metrics import Outcomes, figures
@@ -57,7 +57,7 @@ class Evaluator:
         )
         heads = self.heads.to(process.device)
         with torch.inference_mode():
-            for batch in self.loader.batches(plan, plain_view(*self.size)):
+            for batch in self.loader.batches(plan, View(self.size)):
                 moved = batch.to(process.device)
                 outputs = forward(network, moved.images, self.precision)
                 loss = heads.weighted(heads(outputs, moved.targets))

@@ -19,7 +19,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from shards.errors import WorkError
 from training.config import Config
-from training.data.loader import Batch, Loader, training_view
+from training.data.augment import canvas_size
+from training.data.loader import Batch, Loader, View
 from training.data.plan import Indices, share, steps_per_epoch, training_batches
 from training.evaluation.inference import Evaluator, forward
 from training.fit.inputs import Inputs, build_network, check_batch
@@ -55,15 +56,27 @@ def train(
     with ExitStack() as stack:
         threads = config.job.loader_threads
         heads = Heads(config.heads, inputs.labels, inputs.decoder.cells)
-        loader = stack.enter_context(Loader(inputs.train, threads, heads.targets(inputs.train)))
+        size = config.image.width, config.image.height
+        loader = stack.enter_context(
+            Loader(
+                inputs.train,
+                canvas_size(*size, config.augment, inputs.train.frame),
+                threads=threads,
+                targets=heads.targets(inputs.train),
+                device=process.device,
+                scaled=True,
+            )
+        )
         evaluator = None
         if inputs.validation is not None:
             targets = heads.targets(inputs.validation)
             evaluator = Evaluator(
-                stack.enter_context(Loader(inputs.validation, threads, targets)),
+                stack.enter_context(
+                    Loader(inputs.validation, size, threads=threads, targets=targets)
+                ),
                 inputs.decoder,
                 heads,
-                (config.image.width, config.image.height),
+                size,
                 max(1, config.batch_size // (process.world_size * config.accumulate)),
                 config.precision,
             )
@@ -110,8 +123,8 @@ class _Run:
 
     def _train_epoch(self) -> None:
         config, progress = self.config, self.state.progress
-        width, height = size_at(config.progressive, config.image, progress.epoch, config.epochs)
-        view = training_view(width, height, config.augment, config.seed, progress.epoch)
+        size = size_at(config.progressive, config.image, progress.epoch, config.epochs)
+        view = View(size, config.augment, config.seed, progress.epoch)
         self.network.train()
         for batch in self.loader.batches(self._plan(progress.step), view):
             self._step_within_memory(batch.to(self.process.device))

@@ -7,7 +7,7 @@ that is continued, also by another number of processes, goes on with the same va
 import math
 from collections.abc import Sequence
 
-from training.config import ImageConfig
+from training.data_config import ImageConfig
 from training.fit_config import ScheduleConfig, Stage, StepSchedule
 
 

@@ -8,9 +8,10 @@ from shards.labels import Labels
 from tests.training.shardmaker import PLACES, encode, make_shards, picture
 from training.data.images import fit
 from training.data.labels import country_centres, read_labels, region_midpoints, same_classes
-from training.data.loader import Loader, plain_view, training_view
+from training.data.loader import Loader, View
 from training.data.plan import training_batches
 from training.data.samples import Samples, data_sha256, read_samples
+from training.data_config import AugmentConfig
 from training.geometry import haversine_km
 
 
@@ -27,12 +28,12 @@ def test_the_index_finds_every_image(shards: Path) -> None:
             assert file.read(samples.size[row]) == encode(picture(PLACES[row % 4], row))
 
 
-@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("threads", [0, 1, 3])
 def test_batches_come_as_planned(shards: Path, threads: int) -> None:
     samples = _train(shards)
     plan = list(training_batches(32, batch_size=5, seed=0, epoch=0, world_size=2, rank=1))
-    with Loader(samples, threads, {"country": samples.country}) as loader:
-        batches = list(loader.batches(plan, plain_view(48, 27)))
+    with Loader(samples, (48, 27), threads=threads, targets={"country": samples.country}) as loader:
+        batches = list(loader.batches(plan, View((48, 27))))
     assert [batch.indices.tolist() for batch in batches] == [part.tolist() for part in plan]
     for batch in batches:
         assert batch.targets["country"].tolist() == [i % 4 for i in batch.indices]
@@ -42,28 +43,26 @@ def test_batches_come_as_planned(shards: Path, threads: int) -> None:
         assert np.abs(batch.images[0].numpy().mean(axis=(0, 1)) - first.mean(axis=(0, 1))).max() < 4
 
 
-def test_threads_do_not_change_a_pixel(shards: Path) -> None:
-    samples, options = _train(shards), None
-    from training.config import AugmentConfig
-
-    options = AugmentConfig()
-    plan = [np.arange(32)]
-    seen = []
-    for threads in (1, 4):
-        with Loader(samples, threads) as loader:
-            batch = next(loader.batches(plan, training_view(32, 18, options, seed=1, epoch=2)))
-            seen.append(batch.images.numpy().tobytes())
-    assert seen[0] == seen[1]
+def test_neither_threads_nor_batches_change_a_pixel(shards: Path) -> None:
+    samples, seen = _train(shards), []
+    for threads, size in ((0, 32), (1, 8), (4, 5)):
+        plan = [np.arange(start, min(start + size, 32)) for start in range(0, 32, size)]
+        with Loader(samples, (48, 27), threads=threads) as loader:
+            view = View((32, 18), AugmentConfig(), seed=1, epoch=2)
+            images = [batch.images.numpy() for batch in loader.batches(plan, view)]
+            seen.append(np.concatenate(images).tobytes())
+    assert len(seen[0]) == 32 * 32 * 18 * 3
+    assert seen[0] == seen[1] == seen[2]
 
 
 @pytest.mark.parametrize("damage", [b"not an image", encode(picture(PLACES[0], 0))[:-200]])
 def test_a_corrupt_image_is_named(tmp_path: Path, damage: bytes) -> None:
     shards = make_shards(tmp_path / "s", {"train": 8}, images={"test-0005": damage})
     with (
-        Loader(_train(shards), 2) as loader,
+        Loader(_train(shards), (32, 18), threads=2) as loader,
         pytest.raises(WorkError, match=r"data/train-000001\.tar: image test-0005 cannot be read"),
     ):
-        list(loader.batches([np.arange(8)], plain_view(32, 18)))
+        list(loader.batches([np.arange(8)], View((32, 18))))
 
 
 def test_a_shard_that_ends_early_is_named(tmp_path: Path) -> None:
@@ -71,8 +70,11 @@ def test_a_shard_that_ends_early_is_named(tmp_path: Path) -> None:
     samples = _train(shards)
     with open(shards / "data" / "train-000001.tar", "r+b") as file:
         file.truncate(2000)
-    with Loader(samples, 1) as loader, pytest.raises(WorkError, match=r"train-000001.*too early"):
-        list(loader.batches([np.arange(8)], plain_view(32, 18)))
+    with (
+        Loader(samples, (32, 18)) as loader,
+        pytest.raises(WorkError, match=r"train-000001.*too early"),
+    ):
+        list(loader.batches([np.arange(8)], View((32, 18))))
 
 
 def test_missing_pieces_are_one_line(tmp_path: Path) -> None:

@@ -195,7 +195,7 @@ def _evaluate(rank: int, world: int, run: Path, shards: Path, store: Path) -> Ou
         samples = read_samples(shards, "test", read_labels(shards))
         trained = load_model(run)
         network = trained.network
-        with Loader(samples, 1, _heads(trained).targets(samples)) as loader:
+        with Loader(samples, (32, 32), targets=_heads(trained).targets(samples)) as loader:
             evaluator = _evaluator(run, loader)
             return evaluator.outcomes(network, Process(rank, world))[0]
     finally:

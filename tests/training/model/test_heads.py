@@ -11,7 +11,7 @@ import torch
 from tests.training.conftest import tiny_config
 from tests.training.shardmaker import PLACES
 from training.data.labels import read_labels
-from training.data.loader import Loader, plain_view
+from training.data.loader import Loader, View
 from training.data.samples import Samples, read_samples
 from training.geometry import positions_of, torch_distances_km
 from training.job.train import run_training
@@ -32,8 +32,8 @@ def _heads(shards: Path, heads: list[Any], **options: Any) -> tuple[Heads, Sampl
 def test_targets_are_at_the_photographs(shards: Path) -> None:
     """Fails when latitude and longitude are swapped anywhere between the shards and the loss."""
     heads, samples = _heads(shards, ["country", "region"])
-    with Loader(samples, 1, heads.targets(samples)) as loader:
-        batch = next(loader.batches([np.arange(8)], plain_view(32, 18)))
+    with Loader(samples, (32, 18), targets=heads.targets(samples)) as loader:
+        batch = next(loader.batches([np.arange(8)], View((32, 18))))
     direction = batch.targets["direction"]
     for row, (lat, lon) in enumerate(positions_of(direction.numpy())):
         place = PLACES[row % 4]

@@ -1,0 +1,33 @@
+"""Sections of the configuration that say what the network sees, and how it is read."""
+
+from pydantic import Field
+
+from training.fit_config import Share
+from training.head_config import Section
+
+
+class ImageConfig(Section):
+    """What the network sees, in pixels."""
+
+    width: int = Field(default=320, ge=16, le=4096)
+    height: int = Field(default=180, ge=16, le=4096)
+
+
+class AugmentConfig(Section):
+    """Random changes of training images. No mirror image: it swaps sides of the road and text.
+
+    The kinds and the 10 degrees are the report's, which gives no figures for the others.
+    """
+
+    min_area: float = Field(default=0.5, gt=0, le=1)
+    """Smallest share of the frame's area that a crop keeps."""
+    aspect: float = Field(default=1.2, ge=1, le=4)
+    """A crop's aspect ratio differs from the network's by at most this factor."""
+    rotation_degrees: float = Field(default=10.0, ge=0, le=45)
+    brightness: Share = 0.2
+    contrast: Share = 0.2
+    saturation: Share = 0.2
+    hue: float = Field(default=0.05, ge=0, le=0.5)
+    """As a share of the circle of colours."""
+    once: bool = False
+    """A defect of the original, for its reproduction: every epoch shows the first epoch's view."""
