@@ -19,6 +19,8 @@ Pixels = NDArray[Any]
 
 MAX_FILE_BYTES = 64 << 20
 MAX_PIXELS = 120_000_000
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+"""Of photographs. Pillow knows more, some of which (EPS) start other programs."""
 _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 _EXIF = b"Exif\0\0"
 """May say that the picture lies on its side, which simplejpeg does not look at."""
@@ -67,28 +69,44 @@ def _is_cut_jpeg(data: bytes) -> bool:
 
 
 def read_image(path: Path) -> Pixels:
-    """Any photograph from disk: EXIF orientation applied, grey and alpha become RGB.
-
-    Raises WorkError with one line when it is missing, too large, or not a whole image. Transparent
-    pixels become black.
-    """
-    from PIL import Image, ImageOps
-
+    """`photograph` of a file on disk. Raises WorkError too when it is missing or too large."""
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise WorkError(f"{path}: larger than {MAX_FILE_BYTES >> 20} MiB; resize it first")
-        with Image.open(io.BytesIO(path.read_bytes())) as opened:
-            if opened.width * opened.height > MAX_PIXELS:
-                raise WorkError(f"{path}: more than {MAX_PIXELS // 10**6} megapixels; resize it")
-            return np.array(_to_rgb(ImageOps.exif_transpose(opened)))
+        data = path.read_bytes()
     except FileNotFoundError:
         raise WorkError(f"{path}: no such file") from None
     except IsADirectoryError:
         raise WorkError(f"{path}: a directory; name the images in it") from None
+    except OSError as error:
+        raise WorkError(f"{path}: not readable ({error.strerror})") from None
+    return photograph(data, str(path))
+
+
+def photograph(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Pixels:
+    """The pixels of any photograph: EXIF orientation applied, grey and alpha become RGB.
+
+    Raises WorkError with one line that begins with `name` when it is not a whole image of one of
+    `FORMATS` or has more than `max_pixels`, which is known before a pixel is decoded. Transparent
+    pixels become black; of several pictures the first one counts.
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    Image.init()  # by name, Pillow opens only formats that it has loaded
+    try:
+        with Image.open(
+            io.BytesIO(data), formats=[f for f in FORMATS if f in Image.OPEN]
+        ) as opened:
+            if opened.width * opened.height > max_pixels:
+                raise WorkError(f"{name}: more than {max_pixels / 1e6:g} megapixels; resize it")
+            return np.array(_to_rgb(ImageOps.exif_transpose(opened)))
     except WorkError:
         raise
+    except UnidentifiedImageError:
+        raise WorkError(f"{name}: not an image of {', '.join(FORMATS)}") from None
     except Exception as error:  # Pillow's decoders raise many kinds of errors for damaged files
-        raise WorkError(f"{path}: not a readable image ({error})") from None
+        reason = " ".join(str(error).split())
+        raise WorkError(f"{name}: not a readable image ({reason}); save it again") from None
 
 
 def fit(image: Pixels, width: int, height: int) -> Pixels:

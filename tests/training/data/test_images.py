@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from shards.errors import WorkError
-from training.data.images import decode, fit, read_image
+from training.data.images import decode, fit, photograph, read_image
 
 
 def test_fit_crops_the_centre_and_averages() -> None:
@@ -88,3 +88,18 @@ def test_truncated_jpeg_is_not_decoded(tmp_path: Path) -> None:
         decode(path.read_bytes()[:-100])
     with pytest.raises(ValueError, match="not an image"):
         decode(b"")
+
+
+def test_only_formats_of_photographs_are_opened() -> None:
+    script = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\n"
+    for data in (b"", script):
+        with pytest.raises(WorkError, match="name: not an image of JPEG"):
+            photograph(data, "name")
+
+
+def test_the_limit_on_pixels_is_the_callers(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.new("RGB", (50, 20)).save(path)
+    assert photograph(path.read_bytes(), "a", max_pixels=1000).shape == (20, 50, 3)
+    with pytest.raises(WorkError, match="a: more than 0.000999 megapixels"):
+        photograph(path.read_bytes(), "a", max_pixels=999)
