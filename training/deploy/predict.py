@@ -61,7 +61,7 @@ def _predict_batch(
             yield {"image": str(path), "error": errors[number]}
         else:
             assert answers is not None
-            yield {"image": str(path), **_answer(trained, answers, rows[number], k)}
+            yield {"image": str(path), **answer_row(trained, answers, rows[number], k)}
 
 
 def _predict_together(trained: TrainedModel, paths: Sequence[Path], k: int) -> list[dict[str, Any]]:
@@ -79,7 +79,7 @@ def _predict_together(trained: TrainedModel, paths: Sequence[Path], k: int) -> l
     answers = answers_of(trained, fuse(embeddings, np.zeros(len(embeddings), dtype=np.int64)))
     broken_paths = {error["image"] for error in errors}
     images_read = [str(path) for path in paths if str(path) not in broken_paths]
-    return [*errors, {"images": images_read, **_answer(trained, answers, 0, k)}]
+    return [*errors, {"images": images_read, **answer_row(trained, answers, 0, k)}]
 
 
 def _read(trained: TrainedModel, paths: Sequence[Path]) -> tuple[dict[int, Pixels], dict[int, str]]:
@@ -95,7 +95,8 @@ def _read(trained: TrainedModel, paths: Sequence[Path]) -> tuple[dict[int, Pixel
     return images, errors
 
 
-def _answer(trained: TrainedModel, answers: Answers, row: int, k: int) -> dict[str, Any]:
+def answer_row(trained: TrainedModel, answers: Answers, row: int, k: int) -> dict[str, Any]:
+    """One row of the answers as `predict_images` gives it, without the name of the image."""
     labels = trained.description.labels
     lat, lon = answers.positions[row].tolist()
     known = not np.isnan(answers.positions[row]).any()
