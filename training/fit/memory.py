@@ -39,7 +39,8 @@ def memory_advice(samples: int, passes: int, fits: int | None, processes: int) -
     at_once = f"{-(-samples // passes)} samples at once do not fit"
     if fits is None:
         return f"{at_once}, nor do {LEAST_SAMPLES}; choose smaller images or a smaller network"
-    return (
-        f"{at_once}, {fits} do (tried); set batch_size={fits * processes}, or keep it and set"
-        f" accumulate={-(-samples // fits)}"
-    )
+    advice = f"{at_once}, {fits} do (tried); set batch_size={fits * processes}"
+    needed = -(-samples // fits)
+    if samples // needed < LEAST_SAMPLES:
+        return advice
+    return f"{advice}, or keep it and set accumulate={needed}"

@@ -1,0 +1,107 @@
+"""Two processes that train one network: the same after a cut, and the same samples as one."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+
+from tests.training.fit.small import (
+    PowerCutError,
+    assert_same_run,
+    everything,
+    small_networks,
+)
+from training.fit import loop
+from training.fit.inputs import read_inputs
+from training.fit.rundir import RunDirectory
+from training.process import Process
+
+CONFIG = everything("batch_size=9", "epochs=4", "patience=0")
+"""Nine samples: four of them for the first process, five for the second."""
+
+
+def _train(shards: Path, out: Path, name: str, process: Process, cut: int | None = None) -> None:
+    """One attempt at a run `name`; writes the samples of its steps beside it."""
+    world, rank = process.world_size, process.rank
+    seen: dict[int, list[int]] = {}
+    step = loop._Run._step
+
+    def record(run: loop._Run, batch: loop.Batch) -> None:
+        number = run.state.progress.epoch * run.steps + run.state.progress.step
+        if number == cut:
+            raise PowerCutError
+        seen[number] = batch.indices.tolist()
+        step(run, batch)
+
+    inputs, directory = read_inputs(CONFIG, shards), RunDirectory(out / name)
+    if process.is_first:
+        directory.start(CONFIG, shards, inputs.data_sha256, "test")
+    if world > 1:
+        store = out / f"{name}-{cut}.store"
+        dist.init_process_group("gloo", f"file://{store}", rank=rank, world_size=world)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(loop._Run, "_step", record)
+            loop.train(CONFIG, inputs, directory, process)
+    except PowerCutError:
+        pass
+    finally:
+        if world > 1:
+            dist.destroy_process_group()
+        (out / f"{name}-{cut}-{world}-{rank}.json").write_text(json.dumps(seen))
+
+
+def _both(rank: int, shards: Path, out: Path) -> None:
+    """What each of two processes does: a run, the same one cut off, and another that is cut off."""
+    torch.set_num_threads(1)
+    process = Process(rank, 2)
+    with small_networks():
+        _train(shards, out, "undisturbed", process)
+        _train(shards, out, "cut", process, cut=7)
+        _train(shards, out, "cut", process)
+        _train(shards, out, "moved", process, cut=7)
+
+
+def _second(_: int, shards: Path, out: Path) -> None:
+    _both(1, shards, out)
+
+
+def _samples(out: Path, name: str, cut: int | None, world: int) -> dict[int, list[int]]:
+    """The global batches of an attempt by the number of their step."""
+    parts = [
+        json.loads((out / f"{name}-{cut}-{world}-{rank}.json").read_text()) for rank in range(world)
+    ]
+    return {int(step): [i for part in parts for i in part[step]] for step in parts[0]}
+
+
+@pytest.fixture(scope="module")
+def runs(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("processes")
+    other = mp.spawn(_second, (shards, out), nprocs=1, join=False)
+    _both(0, shards, out)
+    other.join()
+    with small_networks():
+        _train(shards, out, "moved", Process())
+        _train(shards, out, "alone", Process())
+    return out
+
+
+def test_cut_off_and_continued_by_as_many(runs: Path) -> None:
+    assert_same_run(runs / "cut", runs / "undisturbed")
+    again = _samples(runs, "cut", None, 2)
+    assert min(again) in (5, 6)  # from a checkpoint, not from the start
+    assert max(again) == 11
+
+
+def test_another_number_of_processes_sees_the_same_samples(runs: Path) -> None:
+    alone = _samples(runs, "alone", None, 1)
+    assert len(alone) == 12
+    assert _samples(runs, "undisturbed", None, 2) == alone
+    first, rest = _samples(runs, "moved", 7, 2), _samples(runs, "moved", None, 1)
+    assert {**first, **rest} == alone
+    rows = [RunDirectory(runs / name).rows() for name in ("alone", "undisturbed")]
+    for one, other in zip(*rows, strict=True):
+        assert one["rate"] == other["rate"]
