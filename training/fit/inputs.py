@@ -9,9 +9,11 @@ from shards.errors import UsageError
 from shards.labels import Labels
 from training.config import Config
 from training.data.labels import country_centres, read_labels
-from training.data.samples import Samples, data_sha256, read_samples
+from training.data.rights import training_licences
+from training.data.samples import Samples, data_sha256, open_shards, read_samples
 from training.fit.schedule import sizes
 from training.model.decode import Decoder
+from training.model.description import TrainingData, training_data
 from training.model.geomodel import GeoModel, build_model, check_size
 from training.model.heads import Heads, cells_for
 
@@ -25,12 +27,16 @@ class Inputs:
     train: Samples
     validation: Samples | None
     decoder: Decoder
-    data_sha256: str
+    data: TrainingData
+
+    @property
+    def data_sha256(self) -> str:
+        return self.data.sha256
 
 
 def read_inputs(config: Config, shards: Path) -> Inputs:
     """Raises UsageError or WorkError for shards that this configuration cannot be trained on."""
-    digest = data_sha256(shards)
+    digest, name = data_sha256(shards), open_shards(shards).name
     labels = read_labels(shards)
     train = read_samples(shards, "train", labels)
     try:
@@ -49,7 +55,8 @@ def read_inputs(config: Config, shards: Path) -> Inputs:
     except UsageError as error:
         raise UsageError(f"{shards}: {error}") from None
     centres = country_centres(labels, train.country, train.lat, train.lon)
-    return Inputs(labels, train, validation, Decoder(labels, centres, cells, config), digest)
+    data = training_data(name, digest, len(train), training_licences(shards))
+    return Inputs(labels, train, validation, Decoder(labels, centres, cells, config), data)
 
 
 def build_network(config: Config, decoder: Decoder) -> GeoModel:

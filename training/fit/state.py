@@ -13,8 +13,9 @@ from training.fit.optimiser import build_optimiser
 from training.fit.rundir import RunDirectory
 from training.fit.schedule import is_over, next_stale
 from training.fit.watch import all_finite
+from training.model.description import describe
 from training.model.geomodel import GeoModel
-from training.model.modelfile import describe, write_model
+from training.model.modelfile import write_model
 from training.process import Process
 
 
@@ -118,9 +119,7 @@ class RunState:
             "validation": row.get("validation"),
         }
         inputs = self.inputs
-        description = describe(
-            self.config, inputs.decoder, inputs.data_sha256, training, code_version()
-        )
+        description = describe(self.config, inputs.decoder, inputs.data, training, code_version())
         write_model(self.directory.best, description, self.deployed.state_dict(), inputs.decoder)
 
     def save_when_due(self) -> None:

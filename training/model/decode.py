@@ -95,14 +95,27 @@ class Decoder:
     """The rules above for one dataset's classes and one configuration's heads."""
 
     def __init__(
-        self, labels: Labels, country_centres: Floats, cells: Mapping[str, Cells], config: Config
+        self,
+        labels: Labels,
+        country_centres: Floats,
+        cells: Mapping[str, Cells],
+        config: Config,
+        temperature: Mapping[str, float] | None = None,
     ) -> None:
+        """`temperature`: by the name of a head of classes; 1 where none is given.
+
+        Raises ValueError for the temperature of a head that has no classes.
+        """
         self.labels = labels
         self.country_centres = country_centres
         self.cells = dict(cells)
         self.config = config
         self._heads: dict[str, HeadConfig] = {head.name: head for head in config.heads}
         self.region_head = self._region_head()
+        self.temperature = dict(temperature or {})
+        for name in self.temperature:
+            if name not in self._heads or self._heads[name].kind not in ("country", "region"):
+                raise ValueError(f"temperature of {name}: there is no such head of classes")
         self.refiner: Refiner | None = None
         """Where positions come from instead, by embeddings; see `training.model.retrieval`."""
         codes = [country.code for country in labels.countries]
@@ -132,13 +145,14 @@ class Decoder:
 
     def _answers(self, outputs: Outputs) -> Answers:
         country = next((n for n, head in self._heads.items() if head.kind == "country"), None)
-        countries = softmax(outputs[country]) if country else None
+        countries = self._probabilities(outputs, country) if country else None
         if self.region_head is None:
             if countries is not None:
                 return Answers(countries, None, self._positions(outputs, countries, None))
             positions = self._positions(outputs, None, None)
             return Answers(self._countries_around(positions), None, positions)
-        cells, shares = softmax(outputs[self.region_head]), self._shares[self.region_head]
+        cells = self._probabilities(outputs, self.region_head)
+        shares = self._shares[self.region_head]
         if countries is None:
             countries = cells @ shares
         elif self.config.hierarchy == "condition":
@@ -146,6 +160,9 @@ class Decoder:
         else:
             countries, cells = multiplied(countries, cells, shares)
         return Answers(countries, cells, self._positions(outputs, countries, cells))
+
+    def _probabilities(self, outputs: Outputs, head: str) -> Floats:
+        return softmax(outputs[head] / np.float32(self.temperature.get(head, 1.0)))
 
     def _positions(
         self, outputs: Outputs, countries: Floats | None, cells: Floats | None

@@ -9,63 +9,30 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, NoReturn
 
+import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from numpy.typing import NDArray
+from pydantic import ValidationError
 from torch import Tensor
 
 from shards.atomic import atomic_path
 from shards.errors import UsageError, WorkError
-from shards.labels import Labels
+from shards.labels import first_problem
 from training.config import Config, config_from
-from training.model.cells.table import Cells, CellTable
+from training.model.cells.table import Cells
 from training.model.decode import Decoder
+from training.model.description import FORMAT_VERSION, Description
 from training.model.geomodel import GeoModel, build_model
 from training.model.heads import Heads
 
 MODEL_NAME = "model.safetensors"
-FORMAT: Literal["lostfound-model"] = "lostfound-model"
-FORMAT_VERSION = 2
-LICENCE = "Apache-2.0"
 # One key, because safetensors writes several in random order.
 _KEY = "lostfound"
 _CENTRES, _MIDPOINTS, _RADII = "labels.country_centres", "cells.{}.midpoints", "cells.{}.radii_km"
 _MODEL = "model."
-
-
-class Preprocessing(BaseModel):
-    """How a photograph becomes the network's input; the normalisation is inside the network."""
-
-    model_config = ConfigDict(frozen=True)
-
-    width: int = Field(ge=1, le=4096)
-    height: int = Field(ge=1, le=4096)
-    crop: Literal["centre"] = "centre"
-    resize: Literal["area"] = "area"
-    colour: Literal["rgb"] = "rgb"
-
-
-class Description(BaseModel):
-    """What the file says about itself."""
-
-    model_config = ConfigDict(frozen=True)
-
-    format: Literal["lostfound-model"] = FORMAT
-    format_version: int = FORMAT_VERSION
-    network: str
-    preprocessing: Preprocessing
-    labels: Labels
-    cells: dict[str, CellTable]
-    """What the classes of each region head are, by its name."""
-    config: dict[str, Any]
-    """With the list of heads, in which the weights of each go by its name."""
-    data_sha256: str
-    """Of the manifest of the training shards."""
-    training: dict[str, Any]
-    """Steps, epoch and validation figures of these weights."""
-    licence: str = LICENCE
-    code_version: str
+_AGAIN = "copy or train it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,23 +41,6 @@ class TrainedModel:
     network: GeoModel
     """In evaluation mode, on the CPU."""
     decoder: Decoder
-
-
-def describe(
-    config: Config, decoder: Decoder, data_sha256: str, training: dict[str, Any], code_version: str
-) -> Description:
-    return Description.model_validate(
-        {
-            "network": config.network,
-            "preprocessing": {"width": config.image.width, "height": config.image.height},
-            "labels": decoder.labels,
-            "cells": {name: cells.table for name, cells in decoder.cells.items()},
-            "config": config.model_dump(mode="json", exclude={"job"}),
-            "data_sha256": data_sha256,
-            "training": training,
-            "code_version": code_version,
-        }
-    )
 
 
 def write_model(
@@ -106,8 +56,9 @@ def write_model(
         tensors[_RADII.format(name)] = torch.from_numpy(cells.radii_km.copy())
     values = description.model_dump(mode="json")
     content = {"description": values, "sha256": _digest(values, tensors)}
+    text = json.dumps(content, sort_keys=True, allow_nan=False)
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, {_KEY: json.dumps(content, sort_keys=True)})
+        save_file(tensors, temporary, {_KEY: text})
 
 
 def read_model_file(path: Path) -> tuple[Description, dict[str, Tensor]]:
@@ -122,13 +73,15 @@ def read_model_file(path: Path) -> tuple[Description, dict[str, Tensor]]:
         raise UsageError(f"{path}: no such model file; `lostfound train` writes one")
     try:
         with safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get(_KEY)
-            if text is None:
+            metadata = file.metadata() or {}
+            if _KEY not in metadata:
                 raise WorkError(f"{path}: a safetensors file, but not a model of lostfound")
+            if len(metadata) > 1:
+                raise WorkError(f"{path}: has been added to since it was written; {_AGAIN}")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise WorkError(f"{path}: not a model file ({error}); copy or train it again") from None
-    return _checked_description(path, text, tensors), tensors
+        raise WorkError(f"{path}: not a model file ({error}); {_AGAIN}") from None
+    return _checked_description(path, metadata[_KEY], tensors), tensors
 
 
 def is_model_file(path: Path) -> bool:
@@ -144,12 +97,13 @@ def is_model_file(path: Path) -> bool:
 
 def _checked_description(path: Path, text: str, tensors: Mapping[str, Tensor]) -> Description:
     try:
-        content = json.loads(text)
+        content = json.loads(text, parse_constant=_refuse_constant)
         values, digest = content["description"], content["sha256"]
+        true_digest = _digest(values, tensors)
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise WorkError(f"{path}: its description cannot be read; copy or train it again") from None
-    if _digest(values, tensors) != digest:
-        raise WorkError(f"{path}: its content does not match its hash; copy or train it again")
+        raise WorkError(f"{path}: its description cannot be read; {_AGAIN}") from None
+    if true_digest != digest:
+        raise WorkError(f"{path}: its content does not match its hash; {_AGAIN}")
     version = values.get("format_version") if isinstance(values, dict) else None
     if version != FORMAT_VERSION:
         raise UsageError(
@@ -157,12 +111,13 @@ def _checked_description(path: Path, text: str, tensors: Mapping[str, Tensor]) -
             " update lostfound, or train again"
         )
     try:
-        description = Description.model_validate(values)
+        return Description.model_validate(values)
     except ValidationError as error:
-        problem = error.errors()[0]
-        place = ".".join(map(str, problem["loc"]))
-        raise WorkError(f"{path}: cannot be understood: {place}: {problem['msg']}") from None
-    return description
+        raise WorkError(f"{path}: cannot be understood: {first_problem(error)}") from None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number")
 
 
 def load_model(path: Path) -> TrainedModel:
@@ -170,27 +125,53 @@ def load_model(path: Path) -> TrainedModel:
     path = model_path(path)
     description, tensors = read_model_file(path)
     try:
-        config = config_from(description.config)
-        decoder = _decoder(description, config, tensors)
-        heads = Heads(config.heads, decoder.labels, decoder.cells)
-        network = build_model(description.network, heads.sizes())
-        network.load_state_dict(
-            {n.removeprefix(_MODEL): t for n, t in tensors.items() if n.startswith(_MODEL)}
-        )
+        return _assembled(description, tensors)
     except (RuntimeError, KeyError, ValueError, UsageError) as error:
         reason = str(error).splitlines()[0]
         raise WorkError(f"{path}: weights and description differ ({reason})") from None
+
+
+def _assembled(description: Description, tensors: dict[str, Tensor]) -> TrainedModel:
+    """Raises ValueError, KeyError, RuntimeError or UsageError for what does not fit together."""
+    config = config_from(description.config)
+    if (config.network, config.image.width, config.image.height) != (
+        description.network,
+        description.preprocessing.width,
+        description.preprocessing.height,
+    ):
+        raise ValueError("network or image size differ from the configuration")
+    left = dict(tensors)
+    decoder = _decoder(description, config, left)
+    heads = Heads(config.heads, decoder.labels, decoder.cells)
+    network = build_model(description.network, heads.sizes())
+    network.load_state_dict({name.removeprefix(_MODEL): left[name] for name in left})
+    if not all(torch.isfinite(tensor).all() for tensor in network.state_dict().values()):
+        raise ValueError("weights that are no numbers")
     return TrainedModel(description, network.eval(), decoder)
 
 
-def _decoder(description: Description, config: Config, tensors: Mapping[str, Tensor]) -> Decoder:
+def _decoder(description: Description, config: Config, tensors: dict[str, Tensor]) -> Decoder:
+    """Takes what it needs out of `tensors`."""
+    countries = len(description.labels.countries)
+    # A country whose training photographs have no coordinates has no centre: NaN.
+    centres = _taken(tensors, _CENTRES, (countries, 2))
+    if np.isinf(centres).any():
+        raise ValueError("centres of countries that are no numbers")
     cells = {}
     for name, table in description.cells.items():
-        midpoints, radii = tensors[_MIDPOINTS.format(name)], tensors[_RADII.format(name)]
-        if len(midpoints) != len(table.cells) or len(radii) != len(table.cells):
-            raise ValueError(f"{len(table.cells)} cells of {name} have other midpoints")
-        cells[name] = Cells(table, midpoints.numpy(), radii.numpy())
-    return Decoder(description.labels, tensors[_CENTRES].numpy(), cells, config)
+        midpoints = _taken(tensors, _MIDPOINTS.format(name), (len(table.cells), 2))
+        radii = _taken(tensors, _RADII.format(name), (len(table.cells),))
+        if not (np.isfinite(midpoints).all() and np.isfinite(radii).all() and (radii > 0).all()):
+            raise ValueError(f"cells of {name} that lie nowhere")
+        cells[name] = Cells(table, midpoints, radii)
+    return Decoder(description.labels, centres, cells, config, description.temperature)
+
+
+def _taken(tensors: dict[str, Tensor], name: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    tensor = tensors.pop(name)
+    if tuple(tensor.shape) != shape or tensor.dtype != torch.float64:
+        raise ValueError(f"{name} is {tuple(tensor.shape)}, the label tables have {shape}")
+    return tensor.numpy()
 
 
 def model_path(path: Path) -> Path:

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
 from training.geometry import Floats, check_positions, distances_km
 from training.model.cells.quadtree import code_of, square_codes
@@ -24,7 +24,7 @@ class Cell(BaseModel):
     name: str
     members: list[str]
     """What it is made of: ids of regions, or one square of the quadtree."""
-    countries: dict[str, int]
+    countries: dict[str, NonNegativeInt]
     """Its training samples by country code."""
 
     @property
