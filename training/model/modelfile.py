@@ -33,6 +33,7 @@ _KEY = "lostfound"
 _CENTRES, _MIDPOINTS, _RADII = "labels.country_centres", "cells.{}.midpoints", "cells.{}.radii_km"
 _MODEL = "model."
 _AGAIN = "copy or train it again"
+_SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +127,16 @@ def load_model(path: Path) -> TrainedModel:
     description, tensors = read_model_file(path)
     try:
         return _assembled(description, tensors)
+    except ValidationError as error:
+        raise WorkError(f"{path}: cannot be understood: {first_problem(error)}") from None
     except (RuntimeError, KeyError, ValueError, UsageError) as error:
-        reason = str(error).splitlines()[0]
-        raise WorkError(f"{path}: weights and description differ ({reason})") from None
+        raise WorkError(f"{path}: weights and description differ ({_gist(error)})") from None
+
+
+def _gist(error: Exception) -> str:
+    """One line; torch puts what it found wrong below a heading."""
+    lines = str(error).splitlines()
+    return lines[min(1, len(lines) - 1)].strip()[:_SHOWN] if lines else type(error).__name__
 
 
 def _assembled(description: Description, tensors: dict[str, Tensor]) -> TrainedModel:
@@ -169,7 +177,9 @@ def _decoder(description: Description, config: Config, tensors: dict[str, Tensor
 
 def _taken(tensors: dict[str, Tensor], name: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
     tensor = tensors.pop(name)
-    if tuple(tensor.shape) != shape or tensor.dtype != torch.float64:
+    if tensor.dtype != torch.float64:
+        raise ValueError(f"{name} is {tensor.dtype}")
+    if tuple(tensor.shape) != shape:
         raise ValueError(f"{name} is {tuple(tensor.shape)}, the label tables have {shape}")
     return tensor.numpy()
 
