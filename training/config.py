@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from shards.errors import UsageError
-from training.data_config import AugmentConfig, ImageConfig
+from training.data_config import AugmentConfig, Balance, ImageConfig
 from training.fit_config import (
     CosineSchedule,
     OptimiserConfig,
@@ -68,6 +68,13 @@ class Config(Section):
     """How a country and a region head agree; see `training.model.decode`."""
     augment: AugmentConfig | None = AugmentConfig()
     """`null` trains on the centre crop alone."""
+    balance: Balance = "none"
+    """What share of an epoch a country has: in proportion to its samples (`none`), to their root
+    (`sqrt`), or all the same (`class`). Those of small countries are then shown several times, each
+    time changed in another way."""
+    shuffle_shards: int = Field(default=0, ge=0)
+    """Shards that are shuffled together; 0: all. With some, an epoch reads one group of shards
+    after the other, which is for remote shards of which the local cache holds only a part."""
     batch_size: int = Field(default=64, ge=1)
     """Samples per step over all workers together."""
     epochs: int = Field(default=20, ge=1)

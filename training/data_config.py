@@ -1,9 +1,13 @@
 """Sections of the configuration that say what the network sees, and how it is read."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from training.fit_config import Share
 from training.head_config import Section
+
+Balance = Literal["none", "class", "sqrt"]
 
 
 class ImageConfig(Section):

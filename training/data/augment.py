@@ -84,6 +84,8 @@ def augment_batch(images: Tensor, draws: Draws, width: int, height: int) -> Tens
 
     What becomes of an image depends on its own draws alone, not on the batch it is in.
     """
+    while images.shape[2] > math.sqrt(2) * DETAIL * width:
+        images = _halved(images)
     rows, columns = images.shape[1:3]
     crops = crop_matrices(draws, columns, rows, width / height)
     maps, lifts = colour_maps(draws)
@@ -95,6 +97,14 @@ def augment_batch(images: Tensor, draws: Draws, width: int, height: int) -> Tens
     ):
         _with_opencv(image, crop, linear, lift, out)
     return torch.from_numpy(changed)
+
+
+def _halved(images: Tensor) -> Tensor:
+    """By means of four pixels. For input that is smaller than the run's largest."""
+    rows, columns = images.shape[1] // 2 * 2, images.shape[2] // 2 * 2
+    planes = images[:, :rows, :columns].permute(0, 3, 1, 2).float()
+    means = functional.avg_pool2d(planes, 2).round_().to(torch.uint8)
+    return means.permute(0, 2, 3, 1).contiguous()
 
 
 def crop_matrices(draws: Draws, columns: int, rows: int, aspect: float) -> NDArray[np.float64]:

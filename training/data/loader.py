@@ -16,7 +16,7 @@ from torch import Tensor
 from training.data.augment import Draws, augment_batch, draw, no_change
 from training.data.canvases import Canvases, Size
 from training.data.counter import Hashes
-from training.data.plan import Indices, share
+from training.data.plan import Indices, parts
 from training.data.samples import Samples
 from training.data_config import AugmentConfig
 from training.process import CPU
@@ -111,22 +111,23 @@ class Loader:
     def batches(self, plan: Iterable[Indices], view: View) -> Iterator[Batch]:
         """The planned batches, in the plan's order, whatever the number of threads.
 
+        An entry of the plan that is beyond the samples shows one again, see `Order.epoch`.
         Raises WorkError for a sample that cannot be read, naming its key and its shard.
         """
         if self._pool is None:
-            for indices in plan:
-                pending = self._pending(indices, view)
-                for part in pending.parts(1):
+            for entries in plan:
+                pending = self._pending(entries, view)
+                for part in parts(pending.indices, 0):
                     self._fill(pending, part)
                 yield self._batch(pending)
             return
         waiting: deque[tuple[_Pending, list[Future[None]]]] = deque()
         planned = iter(plan)
         while True:
-            for indices in islice(planned, BATCHES_AHEAD - len(waiting)):
-                pending = self._pending(indices, view)
-                parts = pending.parts(self._threads)
-                jobs = [self._pool.submit(self._fill, pending, part) for part in parts]
+            for entries in islice(planned, BATCHES_AHEAD - len(waiting)):
+                pending = self._pending(entries, view)
+                shares = parts(pending.indices, self._threads)
+                jobs = [self._pool.submit(self._fill, pending, part) for part in shares]
                 waiting.append((pending, jobs))
             if not waiting:
                 return
@@ -135,11 +136,13 @@ class Loader:
                 job.result()
             yield self._batch(pending)
 
-    def _pending(self, indices: Indices, view: View) -> "_Pending":
-        draws = view.draws(self.samples.hashes[indices], self._canvases.size)
+    def _pending(self, entries: Indices, view: View) -> "_Pending":
+        again, rows = np.divmod(entries, len(self.samples))
+        hashes = self.samples.hashes[rows] + again.astype(np.uint64)
+        draws = view.draws(hashes, self._canvases.size)
         width, height = self._canvases.size if self._on_device else view.size
-        images = np.empty((len(indices), height, width, 3), np.uint8)
-        return _Pending(indices, images, draws, view.size)
+        images = np.empty((len(rows), height, width, 3), np.uint8)
+        return _Pending(rows, images, draws, view.size)
 
     def _fill(self, batch: "_Pending", part: slice) -> None:
         """Reads the samples of one part of a batch into its images."""
@@ -170,8 +173,3 @@ class _Pending:
     images: NDArray[np.uint8]
     draws: Draws | None
     size: Size
-
-    def parts(self, threads: int) -> list[slice]:
-        """What each thread reads."""
-        parts = (share(len(self.indices), threads, thread) for thread in range(threads))
-        return [part for part in parts if part.start < part.stop]

@@ -21,7 +21,7 @@ from shards.errors import WorkError
 from training.config import Config
 from training.data.augment import canvas_size
 from training.data.loader import Batch, Loader, View
-from training.data.plan import Indices, share, steps_per_epoch, training_batches
+from training.data.plan import Indices, Order, share, steps_per_epoch, training_batches
 from training.evaluation.inference import Evaluator, forward
 from training.fit.inputs import Inputs, build_network, check_batch
 from training.fit.memory import is_out_of_memory, largest_that_fits, memory_advice
@@ -103,6 +103,15 @@ class _Run:
         self.config, self.inputs, self.process = config, inputs, process
         self.loader, self.evaluator = loader, evaluator
         self.heads = heads.to(process.device)
+        train = inputs.train
+        self.order = Order(
+            train.hashes,
+            train.country,
+            train.tar,
+            config.seed,
+            config.balance,
+            config.shuffle_shards,
+        )
         self.steps = steps_per_epoch(len(inputs.train), config.batch_size)
         self.watch = LossWatch([head.name for head in heads.options], config.batch_size, process)
         model = build_network(config, inputs.decoder).to(process.device)
@@ -137,9 +146,8 @@ class _Run:
     def _plan(self, first_step: int, process: Process | None = None) -> Iterator[Indices]:
         process = process or self.process
         return training_batches(
-            len(self.inputs.train),
+            self.order,
             batch_size=self.config.batch_size,
-            seed=self.config.seed,
             epoch=self.state.progress.epoch,
             world_size=process.world_size,
             rank=process.rank,
@@ -220,7 +228,8 @@ class _Run:
 
     def _keys(self, step: int) -> list[str]:
         """Of the samples of a step of this epoch, in the order of the global batch."""
-        return [self.inputs.train.keys[i] for i in next(self._plan(step, Process()))]
+        train = self.inputs.train
+        return [train.keys[i % len(train)] for i in next(self._plan(step, Process()))]
 
     def _not_finite(self, what: str) -> WorkError:
         return WorkError(

@@ -127,6 +127,14 @@ def test_no_change_halves_by_area() -> None:
     assert np.array_equal(same, canvas)
 
 
+def test_a_much_smaller_input_sees_every_pixel_of_the_canvas() -> None:
+    """As in the first epochs of a run whose pictures grow."""
+    canvas = street(1, 320, 180)
+    small = augment_batch(torch.from_numpy(canvas[None]), no_change(1), 40, 22)[0].numpy()
+    area = cv2.resize(canvas, (40, 22), interpolation=cv2.INTER_AREA)
+    assert np.abs(small.astype(int) - area).mean() < 3
+
+
 def test_rotation_turns_about_the_crops_centre() -> None:
     canvas = np.zeros((1, 100, 100, 3), np.uint8)
     canvas[:, :, 48:52] = 255

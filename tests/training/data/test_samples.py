@@ -9,7 +9,7 @@ from tests.training.shardmaker import PLACES, encode, make_shards, picture
 from training.data.images import fit
 from training.data.labels import country_centres, read_labels, region_midpoints, same_classes
 from training.data.loader import Loader, View
-from training.data.plan import training_batches
+from training.data.plan import Order, training_batches
 from training.data.samples import Samples, data_sha256, read_samples
 from training.data_config import AugmentConfig
 from training.geometry import haversine_km
@@ -31,7 +31,8 @@ def test_the_index_finds_every_image(shards: Path) -> None:
 @pytest.mark.parametrize("threads", [0, 1, 3])
 def test_batches_come_as_planned(shards: Path, threads: int) -> None:
     samples = _train(shards)
-    plan = list(training_batches(32, batch_size=5, seed=0, epoch=0, world_size=2, rank=1))
+    order = Order(samples.hashes, samples.country, samples.tar)
+    plan = list(training_batches(order, batch_size=5, epoch=0, world_size=2, rank=1))
     with Loader(samples, (48, 27), threads=threads, targets={"country": samples.country}) as loader:
         batches = list(loader.batches(plan, View((48, 27))))
     assert [batch.indices.tolist() for batch in batches] == [part.tolist() for part in plan]
@@ -53,6 +54,17 @@ def test_neither_threads_nor_batches_change_a_pixel(shards: Path) -> None:
             seen.append(np.concatenate(images).tobytes())
     assert len(seen[0]) == 32 * 32 * 18 * 3
     assert seen[0] == seen[1] == seen[2]
+
+
+def test_a_sample_shown_again_is_changed_in_another_way(shards: Path) -> None:
+    entries = np.array([3, 32 + 3, 64 + 3])
+    with Loader(_train(shards), (48, 27)) as loader:
+        view = View((32, 18), AugmentConfig(), seed=1, epoch=2)
+        batch = next(loader.batches([entries], view))
+        alone = next(loader.batches([entries[:1]], view))
+    assert batch.indices.tolist() == [3, 3, 3]
+    assert np.array_equal(batch.images[0], alone.images[0])
+    assert len({image.numpy().tobytes() for image in batch.images}) == 3
 
 
 @pytest.mark.parametrize("damage", [b"not an image", encode(picture(PLACES[0], 0))[:-200]])
