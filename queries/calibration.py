@@ -20,8 +20,7 @@ from enrich.options import THRESHOLDS, EnrichOptions
 from enrich.scores.degrade import degradations
 from enrich.scores.quality import score as score_pixels
 from enrich.scores.separation import Separation, measure
-from queries.pages.pages import environment
-from queries.pages.thumbnails import stored_thumbnail, thumbnail
+from queries.pages import environment
 from queries.photographs import folder_photographs, stored_photographs
 from queries.report.facts import Facts
 from queries.report.scores import SCORES, Score, score_charts, stored_numbers
@@ -30,6 +29,7 @@ from shards.atomic import write_text
 from shards.errors import UsageError
 from shards.keys import order_hash_sql
 from shards.layout import DatasetLayout
+from shards.pages.thumbnails import stored_thumbnail, thumbnail
 
 PICTURES = 6
 """On each side of a threshold."""

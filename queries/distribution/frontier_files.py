@@ -15,10 +15,10 @@ from queries.choices import COUNTRY
 from queries.distribution.frontier import SLACKS, Choice, frontier
 from queries.distribution.mapping import DistributionMapping
 from queries.distribution.rules import Wish, map_pool
-from queries.pages.pages import environment
-from queries.pages.scatter import Mark, Point, Scatter
+from queries.pages import environment
 from shards.atomic import dump_json, write_text
 from shards.errors import UsageError
+from shards.pages.scatter import Mark, Point, Scatter
 
 KINDS = ("a", "b", "c", "d", "e")
 """Classes of colours, one for each slack."""

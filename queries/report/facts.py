@@ -5,8 +5,8 @@ from typing import Any
 
 import duckdb
 
-from queries.pages.histogram import Bin
-from queries.pages.worldmap import Cell
+from shards.pages.histogram import Bin
+from shards.pages.worldmap import Cell
 
 BINS = 36
 MAX_ROWS = 300

@@ -12,14 +12,12 @@ from typing import Any
 
 from markupsafe import Markup
 
-from queries.pages.country_bars import country_bars
-from queries.pages.pages import brief, environment, script
-from queries.pages.positions import Positions, read_positions
-from queries.pages.thumbnails import Place, file_thumbnail, stored_thumbnails
-from queries.pages.worldmap import world_map
+from enrich.geo.countries import country_names
+from queries.pages import TEMPLATES, environment
 from queries.report.built import read_shard_sets
 from queries.report.facts import Facts
 from queries.report.pictures import Picture, Pictures
+from queries.report.positions import read_positions
 from queries.report.runs import Run, read_runs
 from queries.report.scores import score_charts, stored_numbers
 from queries.report.selected import Selected, read_selections
@@ -27,13 +25,22 @@ from queries.views.catalogue import connect
 from shards.atomic import write_text
 from shards.console import progress
 from shards.layout import DatasetLayout
+from shards.pages.country_bars import country_bars
+from shards.pages.pages import TEMPLATES as SHARED
+from shards.pages.pages import brief, script
+from shards.pages.positions import Positions
+from shards.pages.thumbnails import Place, file_thumbnail, stored_thumbnails
+from shards.pages.worldmap import world_map
 
 THUMBNAIL_WIDTH = 240
 PREDICTION_WIDTH = 480
 MAX_SELECTIONS = 20
 MAX_RUNS = 20
 MAX_RUNS_WITH_PICTURES = 3
-SCRIPTS = ("map_points.js", "map_layers.js", "map_panel.js", "map.js", "report.js")
+SCRIPTS = (
+    *(SHARED / name for name in ("map_points.js", "map_layers.js", "map_panel.js", "map.js")),
+    TEMPLATES / "report.js",
+)
 
 Images = Mapping[Place, str | None]
 Row = dict[str, Any]
@@ -71,7 +78,9 @@ def write_report(layout: DatasetLayout, name: str) -> Row:
             totals=totals,
             reasons=reasons,
             sources=facts.sources(),
-            bars=country_bars(countries, selections[followed].target() if followed else {}),
+            bars=country_bars(
+                countries, selections[followed].target() if followed else {}, country_names()
+            ),
             followed=followed,
             world=_world(facts, countries),
             cell_km=positions.cell_km,
@@ -110,7 +119,7 @@ def _world(facts: Facts, countries: Sequence[Row]) -> Markup:
 def _map_data(
     positions: Positions, countries: Sequence[Row], samples: Sequence[Picture], images: Images
 ) -> Row:
-    """What the map's script reads: see `templates/map_points.js`."""
+    """What the map's script reads: see `shards/pages/templates/map_points.js`."""
     places = [
         (number, positions.index(picture.lat, picture.lon))
         for number, picture in enumerate(samples)
@@ -159,7 +168,7 @@ def _selections(
             row | {"name": names.get(row["code"], row["code"])}
             for row in facts.split_countries(counts["name"])
         ]
-        bars = country_bars(by_split, about.target())
+        bars = country_bars(by_split, about.target(), country_names())
         rows.append(counts | {"about": about, "by_split": by_split, "bars": bars})
     return rows
 

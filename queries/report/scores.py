@@ -7,9 +7,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from queries.pages.histogram import histogram
 from queries.report.facts import Facts
 from shards.layout import DatasetLayout
+from shards.pages.histogram import histogram
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 
-from queries.pages.positions import MAX_POINTS
-from queries.pages.thumbnails import MAX_THUMBNAIL_BYTES
 from queries.report import pictures
 from queries.report.report import (
     MAX_RUNS_WITH_PICTURES,
@@ -20,6 +18,8 @@ from queries.report.report import (
 )
 from queries.report.runs import MAX_PREDICTIONS
 from queries.report.scores import SCORES
+from shards.pages.positions import MAX_POINTS
+from shards.pages.thumbnails import MAX_THUMBNAIL_BYTES
 from tests.queries.browsing import click_map, closed, opened
 from tests.queries.conftest import PLACES, HandMade, duplicate, picture, row
 

@@ -7,10 +7,9 @@ of any power of two follow each other: the script clusters them in one pass.
 """
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
 
@@ -19,7 +18,6 @@ from shards.world.projection import MEAN_WIDTH_KM, project_all
 BITS = 24
 MAX_POINTS = 150_000
 NO_COUNTRY = 255
-_BATCH_ROWS = 500_000
 _COUNTRY_BITS = 8
 
 Ints = npt.NDArray[np.int64]
@@ -63,35 +61,16 @@ class Positions:
         return base64.b64encode(b"".join((*columns, _leb128(self.samples), countries))).decode()
 
 
-def read_positions(
-    connection: duckdb.DuckDBPyConnection, countries: list[str], most: int = MAX_POINTS
-) -> Positions:
-    """The cells of all samples that have a position; `countries` are codes, in their order."""
+def gather_positions(batches: Iterable[tuple[Ints, Ints]], most: int = MAX_POINTS) -> Positions:
+    """The cells of all samples: `batches` of their Morton codes and their countries' indices."""
     keys, counts, doubled = np.empty(0, np.int64), np.empty(0, np.int64), 0
-    for codes, owners in _batches(connection, countries[:NO_COUNTRY]):
+    for codes, owners in batches:
         new = _doubled(codes << _COUNTRY_BITS | owners, doubled)
         keys, counts = _sums(np.r_[keys, new], np.r_[counts, np.ones(len(new), np.int64)])
         while len(keys) > most and doubled < BITS:
             doubled += 1
             keys, counts = _sums(_doubled(keys, doubled), counts)
     return Positions(keys >> _COUNTRY_BITS, keys & NO_COUNTRY, counts, doubled)
-
-
-def _batches(
-    connection: duckdb.DuckDBPyConnection, countries: list[str]
-) -> Iterator[tuple[Ints, Ints]]:
-    """Morton codes and indices of countries."""
-    index = {code: number for number, code in enumerate(countries)}
-    rows = connection.sql(
-        "SELECT lat, lon, country_code FROM samples WHERE isfinite(lat) AND isfinite(lon)"
-    )
-    for batch in rows.to_arrow_reader(_BATCH_ROWS):
-        lats, lons, codes = batch.columns
-        names = codes.dictionary_encode()
-        known = [index.get(name, NO_COUNTRY) for name in names.dictionary.to_pylist()]
-        owners = np.array([*known, NO_COUNTRY], np.int64)
-        at = names.indices.fill_null(len(known)).to_numpy(zero_copy_only=False)
-        yield morton_codes(lats.to_numpy(), lons.to_numpy()), owners[at]
 
 
 def morton_codes(lats: npt.NDArray[np.float64], lons: npt.NDArray[np.float64]) -> Ints:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from queries.pages.thumbnails import (
+from shards.pages.thumbnails import (
     MAX_THUMBNAIL_BYTES,
     stored_thumbnail,
     stored_thumbnails,

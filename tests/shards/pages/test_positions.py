@@ -5,14 +5,11 @@ import itertools
 from collections.abc import Iterator
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from queries.pages.positions import BITS, NO_COUNTRY, Positions, morton_codes, read_positions
-from queries.views.catalogue import connect
+from shards.pages.positions import BITS, Positions, morton_codes
 from shards.world.projection import project_all
-from tests.queries.conftest import HandMade, row
 
 PLACES = st.lists(st.tuples(st.floats(-90, 90), st.floats(-180, 180)), min_size=1, max_size=40)
 
@@ -70,34 +67,3 @@ def test_cells_of_one_square_follow_each_other() -> None:
         squares = list(zip((x >> BITS - level).tolist(), (y >> BITS - level).tolist(), strict=True))
         runs = 1 + sum(one != other for one, other in itertools.pairwise(squares))
         assert runs == len(set(squares))
-
-
-@pytest.mark.parametrize("most", [10_000, 100, 1])
-def test_no_more_cells_than_allowed_and_no_sample_lost(hand_made: HandMade, most: int) -> None:
-    random = np.random.default_rng(1)
-    rows = [
-        row(i, "SE" if i % 3 else "DE", lat=lat, lon=lon)
-        for i, (lat, lon) in enumerate(random.uniform(-60, 60, (400, 2)))
-    ]
-    hand_made.add_part([*rows, row(900, lat=None, lon=None), row(901, country_code=None)])
-    positions = read_positions(connect(hand_made.layout), ["SE", "DE"], most)
-    x, y, samples, countries = unpacked(positions)
-    # A country of its own in one cell is a cell more: one square of the whole map holds three.
-    assert len(x) <= max(most, 3)
-    assert sum(samples) == 401
-    by_country = {
-        c: sum(n for n, o in zip(samples, countries, strict=True) if o == c) for c in (0, 1)
-    }
-    assert by_country == {0: 266, 1: 134}
-    assert NO_COUNTRY in countries
-    assert positions.index(rows[7]["lat"], rows[7]["lon"]) is not None
-    assert (positions.doubled == 0) == (most == 10_000)
-    assert positions.cell_km == pytest.approx(34_487 / 2**BITS * 2**positions.doubled, rel=1e-3)
-    assert max(x) < 1 << BITS
-    assert max(y) < 1 << BITS
-
-
-def test_no_positions(hand_made: HandMade) -> None:
-    positions = read_positions(connect(hand_made.layout), [])
-    assert positions.packed() == ""
-    assert positions.index(1.0, 2.0) is None

@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from enrich.geo.countries import country_names
-
 MAX_BARS = 300
 
 
@@ -44,8 +42,15 @@ class CountryBars:
     has_target: bool
 
 
-def country_bars(countries: Sequence[Mapping[str, Any]], target: Mapping[str, int]) -> CountryBars:
-    """`countries`: code, name and samples of each, the largest first; `target`: counts by code."""
+def country_bars(
+    countries: Sequence[Mapping[str, Any]],
+    target: Mapping[str, int],
+    names: Mapping[str, str],
+) -> CountryBars:
+    """`countries`: code, name and samples of each, the largest first; `target`: counts by code.
+
+    `names`: code to name, for countries of the target without samples.
+    """
     total = sum(country["samples"] for country in countries)
     wanted = sum(target.values())
     codes = {country["code"] for country in countries}
@@ -76,7 +81,7 @@ def country_bars(countries: Sequence[Mapping[str, Any]], target: Mapping[str, in
         linear_ticks=[(value / top, value) for value in _round_steps(top)],
         log_ticks=[(log(value), value) for value in powers],
         most_of=_half([country["samples"] for country in countries]),
-        missing=[country_names().get(code, code) for code in missing],
+        missing=[names.get(code, code) for code in missing],
         has_target=bool(scaled),
     )
 

@@ -2,7 +2,7 @@
 
 from xml.etree import ElementTree
 
-from queries.pages.worldmap import Cell, world_map
+from shards.pages.worldmap import Cell, world_map
 
 SVG = "{http://www.w3.org/2000/svg}"
 

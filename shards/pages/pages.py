@@ -1,4 +1,4 @@
-"""How this stage's HTML pages are made: one file each, escaped, with the same style."""
+"""How HTML pages are made: one file each, escaped, with the same style."""
 
 import base64
 import hashlib
@@ -25,18 +25,20 @@ class Script:
     """The one script that the policy lets run, by the hash of its text."""
 
 
-def script(*names: str) -> Script:
-    """The script files of `templates/`, one after the other, as one script."""
-    text = "\n".join((TEMPLATES / name).read_text(encoding="utf-8") for name in names)
+def script(*files: Path) -> Script:
+    """Script files, one after the other, as one script."""
+    text = "\n".join(file.read_text(encoding="utf-8") for file in files)
     if "</script" in text.lower() or "<!--" in text:
-        raise ValueError(f"{', '.join(names)}: would end the element that it stands in")
+        names = ", ".join(file.name for file in files)
+        raise ValueError(f"{names}: would end the element that it stands in")
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
     return Script(Markup(text), Markup(f"'sha256-{digest}'"))  # noqa: S704 - our own files
 
 
-def environment() -> Environment:
+def environment(*own: Path) -> Environment:
+    """Templates of the folders `own`, and then those that all pages share."""
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader([*own, TEMPLATES]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

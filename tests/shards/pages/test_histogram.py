@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from queries.pages.histogram import Bin, histogram
+from shards.pages.histogram import Bin, histogram
 
 SVG = "{http://www.w3.org/2000/svg}"
 

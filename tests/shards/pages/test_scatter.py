@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from queries.pages.scatter import Mark, Point, Scatter, short, ticks
+from shards.pages.scatter import Mark, Point, Scatter, short, ticks
 
 
 def test_ticks_are_round() -> None:

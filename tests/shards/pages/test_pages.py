@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from queries.pages import pages
-from queries.pages.pages import MAX_TEXT, brief, environment, script
+from shards.pages.pages import MAX_TEXT, brief, environment, script
 
 
 def test_text_is_bounded_and_turns_nothing_around_it() -> None:
@@ -38,14 +37,23 @@ def test_sizes_and_figures() -> None:
     assert template.render(a=999, b=1_234_567, c=1138.4) == "999 B 1.2 MB 1,138"
 
 
-def test_the_policy_names_the_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages, "TEMPLATES", tmp_path)
+def test_the_policy_names_the_script(tmp_path: Path) -> None:
     (tmp_path / "a.js").write_text("let a = 1 && 2;")
     (tmp_path / "b.js").write_text("a < 2;")
-    both = script("a.js", "b.js")
+    both = script(tmp_path / "a.js", tmp_path / "b.js")
     assert str(both.text) == "let a = 1 && 2;\na < 2;"
     digest = base64.b64encode(hashlib.sha256(both.text.encode()).digest()).decode()
     assert str(both.source) == f"'sha256-{digest}'"
     (tmp_path / "c.js").write_text("'</SCRIPT>'")
     with pytest.raises(ValueError, match=r"c\.js"):
-        script("c.js")
+        script(tmp_path / "c.js")
+
+
+def test_own_templates_come_first(tmp_path: Path) -> None:
+    (tmp_path / "macros.html.j2").write_text("mine")
+    (tmp_path / "page.html.j2").write_text(
+        '{% extends "base.html.j2" %}{% block title %}T{% endblock %}'
+    )
+    pages = environment(tmp_path)
+    assert pages.get_template("macros.html.j2").render() == "mine"
+    assert "<title>T · Lost" in pages.get_template("page.html.j2").render()

@@ -1,1 +1,0 @@
-"""What this stage's HTML pages are made of."""

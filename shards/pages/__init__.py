@@ -1,0 +1,1 @@
+"""What HTML pages are made of: their frame and style, charts, maps, small pictures."""
