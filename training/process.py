@@ -1,6 +1,6 @@
 """One process among those that train together, and sums over all of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -32,11 +32,20 @@ class Process:
         return total.to(values.device)
 
     def share(self, values: Sequence[Tensor]) -> None:
-        """Overwrites `values` with the first process's, in one message; floats of equal shapes."""
+        """Overwrites `values` with the first process's; of equal shapes and one type in all."""
+        self._in_one_message(values, lambda message: dist.broadcast(message, src=0))
+
+    def add_up(self, values: Sequence[Tensor]) -> None:
+        """Overwrites each of `values` with its sum over all processes."""
+        self._in_one_message(values, dist.all_reduce)
+
+    def _in_one_message(
+        self, values: Sequence[Tensor], exchange: Callable[[Tensor], object]
+    ) -> None:
         if self.world_size == 1 or not values:
             return
         message = torch.cat([value.detach().flatten() for value in values])
-        dist.broadcast(message, src=0)
+        exchange(message)
         parts = torch.split(message, [value.numel() for value in values])
         for value, part in zip(values, parts, strict=True):
             value.detach().copy_(part.view_as(value))

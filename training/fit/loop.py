@@ -3,19 +3,19 @@
 Knows nothing of Ray. Runs alone, or as one rank of an initialised torch.distributed group. What it
 does depends on the configuration, the data and the number of ranks only; a killed run goes on
 from its last checkpoint and ends with the same weights. With another number of ranks it sees the
-same samples in the same order; sums are rounded differently then, and batch norm looks at
-other parts of a batch.
+same samples in the same order; sums are rounded differently then, and batch norm looks at other
+parts of a batch. Every rank has the same weights. Statistics of batch norm are the first rank's:
+the others take them over before they validate.
 """
 
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import ExitStack
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 
 from shards.errors import WorkError
 from training.config import Config
@@ -119,7 +119,10 @@ class _Run:
             model = model.to(memory_format=torch.channels_last)
         self.state = RunState(config, inputs, directory, process, model)
         self.state.resume(self.steps)
-        self.network = _for_training(model, process, compiled=config.compile)
+        # Sizes of pictures are few and known: each is compiled for itself.
+        self.network: nn.Module = (
+            cast("nn.Module", torch.compile(model, dynamic=False)) if config.compile else model
+        )
 
     def one_epoch(self) -> dict[str, Any]:
         """Trains (the rest of) the current epoch, validates, keeps what is best, and saves."""
@@ -188,14 +191,14 @@ class _Run:
         passes, found = self.config.accumulate, []
         for number in range(passes):
             part = part_of(batch, share(len(batch.indices), passes, number))
-            is_last = number + 1 == passes
-            with nullcontext() if is_last else _unsynchronised(self.network):
-                losses = self._losses(self.network, part, mixed)
-                total = self.heads.weighted(losses).sum()
-                # DDP averages over ranks; this makes it the mean over the whole global batch.
-                loss = total * self.process.world_size / self.config.batch_size
-                loss.backward()  # type: ignore[no-untyped-call]
+            losses = self._losses(self.network, part, mixed)
+            loss = self.heads.weighted(losses).sum() / self.config.batch_size
+            loss.backward()  # type: ignore[no-untyped-call]
             found.append({name: loss.detach() for name, loss in losses.items()})
+        # In one message, always the same: DDP arranges its messages anew after a start's first
+        # step, so that a run which is continued would add up in another order.
+        gradients = [p.grad for p in self.state.model.parameters() if p.grad is not None]
+        self.process.add_up(gradients)
         return {name: torch.cat([losses[name] for losses in found]) for name in found[0]}
 
     def _losses(self, network: nn.Module, batch: Batch, mixed: float | None) -> dict[str, Tensor]:
@@ -275,15 +278,3 @@ def part_of(batch: Batch, which: slice) -> Batch:
     """Some samples of a batch."""
     targets = {name: rows[which] for name, rows in batch.targets.items()}
     return Batch(batch.indices[which], batch.images[which], targets)
-
-
-def _for_training(model: nn.Module, process: Process, *, compiled: bool) -> nn.Module:
-    network = DistributedDataParallel(model) if process.world_size > 1 else model
-    # Sizes of pictures are few and known: each is compiled for itself.
-    return cast("nn.Module", torch.compile(network, dynamic=False)) if compiled else network
-
-
-def _unsynchronised(network: nn.Module) -> AbstractContextManager[None]:
-    """Where DDP keeps gradients to itself until a later pass."""
-    pause: Callable[[], AbstractContextManager[None]] = getattr(network, "no_sync", nullcontext)
-    return pause()

@@ -36,6 +36,7 @@ class RunState:
     ) -> None:
         self.config, self.inputs, self.directory = config, inputs, directory
         self.process, self.model = process, model
+        process.share(list(model.parameters()))
         self.optimiser = build_optimiser(model, config.optimiser)
         self.average = Average(model, config.ema_decay) if config.ema_decay else None
         self.progress = Progress()
@@ -66,13 +67,9 @@ class RunState:
             self.directory.forget_rows_from(self.progress.epoch)
 
     def share_statistics(self) -> None:
-        """Gives every process the first one's statistics of batch norm.
-
-        Each process has its own of the last step. The first one's are those that DDP gives to all
-        at the start of a step, and those that are saved.
-        """
-        for model in {id(m): m for m in (self.model, self.deployed)}.values():
-            self.process.share([b for b in model.buffers() if b.is_floating_point()])
+        """Gives every process the first one's statistics of batch norm, which are saved."""
+        buffers = [*self.model.buffers(), *(self.average.model.buffers() if self.average else ())]
+        self.process.share([b for b in buffers if b.is_floating_point()])
 
     def is_finite(self) -> bool:
         """Whether weights and the optimiser's averages may be written."""

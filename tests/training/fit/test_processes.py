@@ -1,12 +1,14 @@
 """Two processes that train one network: the same after a cut, and the same samples as one."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
+from torch import nn
 
 from tests.training.fit.small import (
     PowerCutError,
@@ -14,16 +16,25 @@ from tests.training.fit.small import (
     everything,
     small_networks,
 )
+from training.config import Config
 from training.fit import loop
 from training.fit.inputs import read_inputs
 from training.fit.rundir import RunDirectory
+from training.model.networks import Trunk
 from training.process import Process
 
 CONFIG = everything("batch_size=9", "epochs=4", "patience=0")
 """Nine samples: four of them for the first process, five for the second."""
 
 
-def _train(shards: Path, out: Path, name: str, process: Process, cut: int | None = None) -> None:
+def _train(
+    shards: Path,
+    out: Path,
+    name: str,
+    process: Process,
+    cut: int | None = None,
+    config: Config = CONFIG,
+) -> None:
     """One attempt at a run `name`; writes the samples of its steps beside it."""
     world, rank = process.world_size, process.rank
     seen: dict[int, list[int]] = {}
@@ -36,16 +47,16 @@ def _train(shards: Path, out: Path, name: str, process: Process, cut: int | None
         seen[number] = batch.indices.tolist()
         step(run, batch)
 
-    inputs, directory = read_inputs(CONFIG, shards), RunDirectory(out / name)
+    inputs, directory = read_inputs(config, shards), RunDirectory(out / name)
     if process.is_first:
-        directory.start(CONFIG, shards, inputs.data_sha256, "test")
+        directory.start(config, shards, inputs.data_sha256, "test")
     if world > 1:
         store = out / f"{name}-{cut}.store"
         dist.init_process_group("gloo", f"file://{store}", rank=rank, world_size=world)
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(loop._Run, "_step", record)
-            loop.train(CONFIG, inputs, directory, process)
+            loop.train(config, inputs, directory, process)
     except PowerCutError:
         pass
     finally:
@@ -63,6 +74,29 @@ def _both(rank: int, shards: Path, out: Path) -> None:
         _train(shards, out, "cut", process, cut=7)
         _train(shards, out, "cut", process)
         _train(shards, out, "moved", process, cut=7)
+
+
+def _wide(_network: str, _weights: str) -> Trunk:
+    """So many weights that they would not go into one message of DDP."""
+    layers: list[nn.Module] = [nn.Conv2d(3, 8, 5, stride=4), nn.AdaptiveAvgPool2d(4), nn.Flatten()]
+    for before, after in pairwise((128, 700, 700, 700, 64)):
+        layers += [nn.Linear(before, after), nn.ReLU()]
+    return Trunk(nn.Sequential(*layers), 64)
+
+
+def _three(rank: int, shards: Path, out: Path) -> None:
+    torch.set_num_threads(1)
+    config = everything("batch_size=14", "epochs=4", "patience=0")
+    with small_networks(_wide):
+        for name, cut in (("undisturbed", None), ("cut", 5), ("cut", None)):
+            _train(shards, out, name, Process(rank, 3), cut, config)
+
+
+@pytest.mark.slow
+def test_the_order_of_sums_is_the_same_after_a_cut(shards: Path, tmp_path: Path) -> None:
+    """Of three numbers the order matters, which it does not of two."""
+    mp.spawn(_three, (shards, tmp_path), nprocs=3)
+    assert_same_run(tmp_path / "cut", tmp_path / "undisturbed")
 
 
 def _second(_: int, shards: Path, out: Path) -> None:
