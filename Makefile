@@ -1,5 +1,5 @@
 # Python 3.11 or newer and make are all that a machine must have; everything else is set up here.
-.PHONY: setup demo test test-panoramax chaos bench lint lock clean help
+.PHONY: setup demo test test-panoramax test-cluster chaos bench lint lock clean help
 .DEFAULT_GOAL := help
 
 # Without cached byte code every worker process would compile the libraries again.
@@ -19,6 +19,7 @@ help:
 	@echo "make test    lint, types and every test"
 	@echo "make chaos   what is killed, again and again, and other long tests: an hour"
 	@echo "make test-panoramax   crawls a real Panoramax server, set up on loopback for it"
+	@echo "make test-cluster   a real ray up on three hosts that are made on this machine"
 	@echo "make bench   every benchmark, one JSON line each"
 	@echo "make lint    ruff and mypy alone"
 	@echo "make lock    resolve requirements.lock anew"
@@ -54,6 +55,10 @@ test: lint
 
 test-panoramax: setup
 	$(BIN)/pytest --timeout 1800 tests/panoramax/check_real_server.py
+
+# Needs root, iproute2, an ssh server and rsync: three hosts as network namespaces.
+test-cluster: setup
+	$(BIN)/pytest --timeout 1800 tests/cluster/check_cluster.py
 
 # The tests that take minutes each, then the crawl that is killed fifty times.
 chaos: setup
