@@ -54,6 +54,7 @@ def opened_dataset(out: str) -> Iterator[DatasetLayout]:
         yield DatasetLayout(Path(out))
         return
     remote = open_remote(out)
+    remote.check_bucket()
     layout = DatasetLayout(local_state(out))
     take_up(remote, layout)
     sender = _Sender(remote, layout)

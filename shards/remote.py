@@ -65,6 +65,20 @@ class Remote:
         """Files that ranges are read from: opening one asks for its size."""
         self._lock = threading.Lock()
 
+    def check_bucket(self) -> None:
+        """Raises UsageError where a bucket does not exist: said before hours of work, not after."""
+        from pyarrow.fs import FileType
+
+        bucket = self.path.partition("/")[0]
+        if self._atomic and self._ask_bucket(bucket) is FileType.NotFound:
+            raise UsageError(f"{self.url}: there is no bucket {bucket}; make it first")
+
+    def _ask_bucket(self, bucket: str) -> Any:
+        try:
+            return self.files.get_file_info(bucket).type
+        except Exception:  # credentials may be for objects only, and storages differ
+            return None
+
     def sizes(self, folder: str) -> dict[str, int]:
         """Bytes by name of every file below `folder`, which need not exist."""
         from pyarrow.fs import FileSelector, FileType

@@ -425,6 +425,14 @@ def test_an_unknown_bucket_and_a_server_that_is_away(
         opened_dataset("s3://bucket/x").__enter__()
 
 
+def test_an_unknown_bucket_is_said_before_the_crawl(proxy: Proxy) -> None:
+    with (
+        pytest.raises(UsageError, match="no bucket no-bucket; make it first"),
+        opened_dataset("s3://no-bucket/world"),
+    ):
+        pytest.fail("nothing may be crawled")
+
+
 def test_the_state_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("LOSTFOUND_STATE", str(tmp_path))
     assert local_state("s3://b/a") == local_state("s3://b/a/")
