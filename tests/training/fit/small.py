@@ -27,6 +27,7 @@ EVERYTHING = (
     "patience=3",
     "dropout=0.2",
     "channels_last=true",
+    "balance=class",
     "heads=[country, region, offset, coordinates]",
     "optimiser.head_lr=0.02",
     "job.checkpoint_seconds=0",
