@@ -1,7 +1,8 @@
 """The `lostfound` command: mounts the verbs of each stage and turns errors into one line."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
@@ -61,6 +62,17 @@ def bench_report(
     print_summary("bench report", result, as_json=as_json)
 
 
+@contextmanager
+def open_fetcher(
+    *, contact: str, allow_private: bool, max_bytes: int
+) -> Iterator[Callable[[str], bytes]]:
+    """The crawler's guarded client, for stages that may not know the crawler."""
+    from crawler.web.fetcher import open_fetcher
+
+    with open_fetcher(contact=contact, allow_private=allow_private, max_bytes=max_bytes) as fetch:
+        yield fetch
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one verb. Exit codes: 0 done; 1 defects or failures found; 2 wrong usage."""
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -69,7 +81,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(words: list[str]) -> int:
     try:
-        code = app(args=words, prog_name="lostfound", standalone_mode=False) or 0
+        # `obj`: what verbs find in their context.
+        code = app(args=words, prog_name="lostfound", standalone_mode=False, obj=open_fetcher) or 0
         # Typer turns Ctrl-C into this code before it can be caught here.
         return _stopped() if code == INTERRUPTED else code
     except typer.Exit as stop:

@@ -1,12 +1,13 @@
 """The command line of this stage: arguments in, one core function called, result printed."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import typer
 
-from shards.console import print_line, print_summary
+from shards.console import print_summary
 from shards.errors import UsageError
+from training.deploy import commands as deploy
 
 _SHARDS = typer.Option(..., "--shards", help="A shard directory, as `build` writes it.")
 _JSON = typer.Option(False, "--json", help="Print the summary as one JSON object.")
@@ -24,7 +25,7 @@ def register(app: typer.Typer) -> None:
     app.command("train")(train)
     app.command("embed")(embed)
     app.command("evaluate")(evaluate)
-    app.command("predict")(predict)
+    deploy.register(app)
 
 
 def train(
@@ -70,29 +71,6 @@ def embed(model: Path = _MODEL, shards: Path = _SHARDS, as_json: bool = _JSON) -
     print_summary("embed", embed_training_split(model, shards), as_json=as_json)
 
 
-def predict(
-    model: Path = _MODEL,
-    images: list[Path] = typer.Argument(..., help="Photographs of any size."),
-    top: int = typer.Option(5, "--top", help="How many countries to name."),
-    refine: Refinement = _REFINE,
-    together: bool = typer.Option(
-        False, "--together", help="The photographs are views of one place: one answer."
-    ),
-    as_json: bool = _JSON,
-) -> None:
-    """Predicts country and position of photographs."""
-    from training.deploy.predict import predict_images
-
-    results = predict_images(model, images, top, refine_by=refine, together=together)
-    failed = sum("error" in result for result in results)
-    if as_json:
-        print_summary("predict", {"predictions": results, "failed": failed}, as_json=True)
-    else:
-        _show(results)
-    if failed:
-        raise typer.Exit(1)
-
-
 def default_runs(shards: Path) -> Path:
     """`DATASET/runs` for shards in `DATASET/shards/<name>`."""
     directory = shards.resolve()
@@ -101,20 +79,3 @@ def default_runs(shards: Path) -> Path:
     if directory.parent.name != "shards":
         raise UsageError(f"{shards}: not in a dataset's shards/; say where runs go: --out")
     return directory.parent.parent / "runs"
-
-
-def _show(results: list[dict[str, Any]]) -> None:
-    for result in results:
-        if "error" in result:
-            print_line(f"lostfound: {result['error']}")
-            continue
-        rows: dict[str, Any] = {
-            f"{country['name']} ({country['code']})": f"{country['probability']:.1%}"
-            for country in result["countries"]
-        }
-        if position := result["position"]:
-            rows["position"] = f"{position['lat']:.4f}, {position['lon']:.4f}"
-        for region in result.get("regions", []):
-            rows[region["name"]] = f"{region['probability']:.1%}"
-        name = result["image"] if "image" in result else f"{len(result['images'])} views"
-        print_summary(name, rows, as_json=False)

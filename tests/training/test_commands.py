@@ -1,6 +1,11 @@
 """The verbs of this stage, as a user types them."""
 
 import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -42,6 +47,29 @@ def test_train_evaluate_predict(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "position" in out
     assert err.splitlines() == [line for line in err.splitlines() if line.startswith("lostfound: ")]
     assert str(broken) in err
+    with _site(tmp_path) as address:
+        code, out, err = _run(capsys, "predict", summary["model"], f"{address}/a.jpg")
+        assert (code, out) == (2, "")
+        assert "--contact" in err
+        words = ["predict", summary["model"], f"{address}/a.jpg", "--json"]
+        code, out, _ = _run(capsys, *words, "--contact", "me@example.org")
+        assert code == 1
+        assert "private_address" in json.loads(out)["predictions"][0]["error"]
+        code, out, _ = _run(capsys, *words, "--allow-private")
+        assert code == 0
+        assert json.loads(out)["predictions"][0]["image"] == f"{address}/a.jpg"
+
+
+@contextmanager
+def _site(folder: Path) -> Iterator[str]:
+    """Serves a folder on loopback."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,18 @@
-"""Countries and a position for photographs on disk, of any size, shape and colour mode."""
+"""Countries, regions and a position for photographs of any size, shape and colour mode."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from shards.console import Advance
 from shards.errors import UsageError, WorkError
-from training.data.images import Pixels, fit, read_image
+from training.data.images import Pixels, fit
+from training.deploy.sources import Fetch, pixels_of
 from training.evaluation.embed import answers_of, embed_images, refine
 from training.evaluation.views import fuse
 from training.geometry import Floats
@@ -17,23 +21,38 @@ from training.model.modelfile import TrainedModel, load_model
 from training.model.retrieval import Method
 
 BATCH_SIZE = 32
+THREADS = min(8, os.cpu_count() or 1)
+
+Read = Callable[[str], Pixels | WorkError]
+Batch = tuple[list[str], list[Pixels | WorkError]]
 
 
 def predict_images(
     model: Path | TrainedModel,
-    paths: Iterable[Path],
+    images: Iterable[str | Path],
     k: int = 5,
     *,
     refine_by: Method | None = None,
     together: bool = False,
+    fetch: Fetch | None = None,
+    advance: Advance | None = None,
 ) -> list[dict[str, Any]]:
     """One answer for each image, in order; or, `together`, one for all of them as views of a place.
 
     `{"image", "countries": [{"code", "name", "probability"}], "position": {"lat", "lon"}}` with the
     k most probable countries (or as many as the model knows), and "regions" like "countries" when
     the model has a region head; `{"image", "error"}` for one that cannot be read. An answer for
-    several has "images" instead of "image". `refine_by` needs the path of a model with embeddings.
+    several has "images" instead of "image". `refine_by` needs the path of a model with embeddings;
+    `fetch` gets what stands behind web addresses.
     """
+    trained = ready(model, k, refine_by)
+    if together:
+        return _predict_together(trained, map(str, images), k, fetch, advance)
+    return list(predictions(trained, map(str, images), k, fetch=fetch, advance=advance))
+
+
+def ready(model: Path | TrainedModel, k: int = 1, refine_by: Method | None = None) -> TrainedModel:
+    """The model, loaded and set to refine. Raises UsageError for what cannot be asked of it."""
     if k < 1:
         raise UsageError(f"top {k}: ask for at least one country")
     trained = model if isinstance(model, TrainedModel) else load_model(model)
@@ -41,58 +60,84 @@ def predict_images(
         if isinstance(model, TrainedModel):
             raise UsageError("refining needs the path of the model file")
         refine(trained, model, refine_by)
-    if together:
-        return _predict_together(trained, list(paths), k)
-    waiting = iter(paths)
-    results: list[dict[str, Any]] = []
-    while batch := list(islice(waiting, BATCH_SIZE)):
-        results.extend(_predict_batch(trained, batch, k))
-    return results
+    return trained
 
 
-def _predict_batch(
-    trained: TrainedModel, paths: Sequence[Path], k: int
+def predictions(
+    trained: TrainedModel,
+    names: Iterable[str],
+    k: int,
+    *,
+    fetch: Fetch | None = None,
+    advance: Advance | None = None,
 ) -> Iterator[dict[str, Any]]:
-    images, errors = _read(trained, paths)
-    answers = answers_of(trained, embed_images(trained, list(images.values()))) if images else None
-    rows = {path: row for row, path in enumerate(images)}
-    for number, path in enumerate(paths):
-        if number in errors:
-            yield {"image": str(path), "error": errors[number]}
-        else:
-            assert answers is not None
-            yield {"image": str(path), **answer_row(trained, answers, rows[number], k)}
+    """The answers of `predict_images` one by one; the next batch is read while one is predicted."""
+    for batch, images in _batches(names, _reader(trained, fetch)):
+        good = [image for image in images if not isinstance(image, WorkError)]
+        answers = answers_of(trained, embed_images(trained, good)) if good else None
+        row = 0
+        for name, image in zip(batch, images, strict=True):
+            if isinstance(image, WorkError) or answers is None:
+                yield {"image": name, "error": str(image)}
+            else:
+                yield {"image": name, **answer_row(trained, answers, row, k)}
+                row += 1
+            if advance:
+                advance()
 
 
-def _predict_together(trained: TrainedModel, paths: Sequence[Path], k: int) -> list[dict[str, Any]]:
+def _predict_together(
+    trained: TrainedModel,
+    names: Iterable[str],
+    k: int,
+    fetch: Fetch | None,
+    advance: Advance | None,
+) -> list[dict[str, Any]]:
     """The errors, then one answer for what could be read."""
-    found, errors = [], []
-    for start in range(0, len(paths), BATCH_SIZE):
-        part = paths[start : start + BATCH_SIZE]
-        images, broken = _read(trained, part)
-        errors += [{"image": str(part[n]), "error": text} for n, text in broken.items()]
-        if images:
-            found.append(embed_images(trained, list(images.values())))
-    if not found:
+    embeddings, read, errors = [], [], []
+    for batch, images in _batches(names, _reader(trained, fetch)):
+        good = []
+        for name, image in zip(batch, images, strict=True):
+            if isinstance(image, WorkError):
+                errors.append({"image": name, "error": str(image)})
+            else:
+                good.append(image)
+                read.append(name)
+        if good:
+            embeddings.append(embed_images(trained, good))
+        if advance:
+            advance(len(batch))
+    if not embeddings:
         return errors
-    embeddings = np.concatenate(found)
-    answers = answers_of(trained, fuse(embeddings, np.zeros(len(embeddings), dtype=np.int64)))
-    broken_paths = {error["image"] for error in errors}
-    images_read = [str(path) for path in paths if str(path) not in broken_paths]
-    return [*errors, {"images": images_read, **answer_row(trained, answers, 0, k)}]
+    views = np.concatenate(embeddings)
+    answers = answers_of(trained, fuse(views, np.zeros(len(views), dtype=np.int64)))
+    return [*errors, {"images": read, **answer_row(trained, answers, 0, k)}]
 
 
-def _read(trained: TrainedModel, paths: Sequence[Path]) -> tuple[dict[int, Pixels], dict[int, str]]:
-    """Pixels of the network's size, and errors, by the number of the path."""
+def _reader(trained: TrainedModel, fetch: Fetch | None) -> Read:
     size = trained.description.preprocessing
-    images: dict[int, Pixels] = {}
-    errors: dict[int, str] = {}
-    for number, path in enumerate(paths):
+
+    def read(name: str) -> Pixels | WorkError:
         try:
-            images[number] = fit(read_image(path), size.width, size.height)
+            return fit(pixels_of(name, fetch), size.width, size.height)
         except WorkError as error:
-            errors[number] = str(error)
-    return images, errors
+            return error
+
+    return read
+
+
+def _batches(names: Iterable[str], read: Read) -> Iterator[Batch]:
+    """Names and what they are, in order, read one batch ahead."""
+    waiting = iter(names)
+    with ThreadPoolExecutor(THREADS) as threads:
+        ahead: list[tuple[str, Future[Pixels | WorkError]]] = []
+        while True:
+            batch = ahead
+            ahead = [(name, threads.submit(read, name)) for name in islice(waiting, BATCH_SIZE)]
+            if batch:
+                yield [name for name, _ in batch], [future.result() for _, future in batch]
+            elif not ahead:
+                return
 
 
 def answer_row(trained: TrainedModel, answers: Answers, row: int, k: int) -> dict[str, Any]:
