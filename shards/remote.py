@@ -128,13 +128,8 @@ class Remote:
 
     def fetch(self, name: str, local: Path) -> None:
         """Downloads a file; it appears under `local` whole."""
-        from pyarrow.fs import LocalFileSystem, copy_files
-
         with atomic_path(local) as temporary:
-            self._try(
-                name,
-                lambda: copy_files(self._full(name), str(temporary), self.files, LocalFileSystem()),
-            )
+            self._try(name, lambda: self._download(name, str(temporary)))
 
     def give_up(self) -> None:
         """Nothing is tried again from now on, also by calls that other threads are in."""
@@ -151,6 +146,16 @@ class Remote:
             copy_files(str(local), path, LocalFileSystem(), self.files, chunk_size=PART_BYTES)
 
         self._appear(name, copy)
+
+    def _download(self, name: str, local: str) -> None:
+        from pyarrow.fs import FSSpecHandler, LocalFileSystem, copy_files
+
+        handler = getattr(self.files, "handler", None)
+        if isinstance(handler, FSSpecHandler):
+            # One request, where reading it as an open file would take two and more.
+            handler.fs.get_file(self._full(name), local)
+        else:
+            copy_files(self._full(name), local, self.files, LocalFileSystem())
 
     def _write(self, data: bytes, path: str) -> None:
         with self.files.open_output_stream(path) as stream:

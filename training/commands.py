@@ -7,9 +7,12 @@ import typer
 
 from shards.console import print_summary
 from shards.errors import UsageError
+from shards.remote import is_address
 from training.deploy import commands as deploy
 
-_SHARDS = typer.Option(..., "--shards", help="A shard directory, as `build` writes it.")
+_SHARDS = typer.Option(
+    ..., "--shards", help="A shard directory, as `build` writes it, or its address."
+)
 _JSON = typer.Option(False, "--json", help="Print the summary as one JSON object.")
 _MODEL = typer.Argument(..., help="A model file or a run directory.")
 
@@ -31,7 +34,7 @@ def register(app: typer.Typer) -> None:
 def train(
     config: str = typer.Argument(..., help="A YAML file, or the name of a bundled one: demo."),
     overrides: list[str] = typer.Argument(None, help="key=value, dotted: optimiser.head_lr=0.01"),
-    shards: Path = _SHARDS,
+    shards: str = _SHARDS,
     out: Path = typer.Option(None, "--out", help="Directory of runs [default: DATASET/runs]."),
     workers: int = typer.Option(None, "--workers", help="Instead of job.workers."),
     as_json: bool = _JSON,
@@ -49,7 +52,7 @@ def train(
 
 def evaluate(
     model: Path = _MODEL,
-    shards: Path = _SHARDS,
+    shards: str = _SHARDS,
     split: str = typer.Option("test", "--split", help="train, validation or test."),
     refine: Refinement = _REFINE,
     fuse_views: bool = typer.Option(
@@ -64,16 +67,18 @@ def evaluate(
     print_summary("evaluate", result, as_json=as_json)
 
 
-def embed(model: Path = _MODEL, shards: Path = _SHARDS, as_json: bool = _JSON) -> None:
+def embed(model: Path = _MODEL, shards: str = _SHARDS, as_json: bool = _JSON) -> None:
     """Writes the embeddings of the training split beside the model, for --refine."""
     from training.evaluation.embed import embed_training_split
 
     print_summary("embed", embed_training_split(model, shards), as_json=as_json)
 
 
-def default_runs(shards: Path) -> Path:
+def default_runs(shards: str) -> Path:
     """`DATASET/runs` for shards in `DATASET/shards/<name>`."""
-    directory = shards.resolve()
+    if is_address(shards):
+        raise UsageError(f"{shards}: not in a dataset of this machine; say where runs go: --out")
+    directory = Path(shards).resolve()
     if not directory.is_dir():
         raise UsageError(f"{shards}: no such directory; give one that `lostfound build` wrote")
     if directory.parent.name != "shards":

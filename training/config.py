@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from shards.errors import UsageError
-from training.data_config import AugmentConfig, Balance, ImageConfig
+from training.data_config import AugmentConfig, Balance, DataConfig, ImageConfig
 from training.fit_config import (
     CosineSchedule,
     OptimiserConfig,
@@ -40,8 +40,8 @@ class JobConfig(Section):
     workers: int = Field(default=2, ge=0)
     """Ray Train workers; 0 trains in this process, without Ray."""
     cpus_per_worker: int = Field(default=1, ge=1)
-    loader_threads: int = Field(default=1, ge=1, le=64)
-    """Threads per worker that read and decode images."""
+    loader_threads: int = Field(default=1, ge=0, le=64)
+    """Threads per worker that read and decode images; 0 does it between the steps."""
     checkpoint_seconds: NonNegative = 60.0
     """A run that is killed loses this much work, and a few steps."""
     max_failures: int = Field(default=2, ge=0)
@@ -107,6 +107,7 @@ class Config(Section):
     patience: int = Field(default=0, ge=0)
     """Validations in a row without a new best figure after which the run is complete; 0 trains
     all epochs."""
+    data: DataConfig = DataConfig()
     job: JobConfig = JobConfig()
 
     @model_validator(mode="after")
@@ -149,7 +150,10 @@ def dump_config(config: Config) -> str:
 
 def config_hash(config: Config, data_sha256: str) -> str:
     """16 hexadecimal digits: the identity of training this configuration on this data."""
-    identity = {"config": config.model_dump(mode="json", exclude={"job"}), "data": data_sha256}
+    identity = {
+        "config": config.model_dump(mode="json", exclude={"job", "data"}),
+        "data": data_sha256,
+    }
     text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

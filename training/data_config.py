@@ -17,6 +17,18 @@ class ImageConfig(Section):
     height: int = Field(default=180, ge=16, le=4096)
 
 
+class DataConfig(Section):
+    """How images get to the network. All ways give the same batches, so this is not part of a run's
+    identity: it may go on with other values."""
+
+    mode: Literal["stream", "memmap", "resident"] = "stream"
+    """`stream` decodes each image when it is wanted. `memmap` decodes all of them once, into a file
+    of the cache; `resident` has that file's content in the memory of the device."""
+    cache_gb: float = Field(default=100.0, gt=0)
+    """Largest size of the cache, which also holds the shards of addresses. It is the folder that
+    `LOSTFOUND_CACHE` names, else `lostfound` where the machine keeps caches."""
+
+
 class AugmentConfig(Section):
     """Random changes of training images. No mirror image: it swaps sides of the road and text.
 

@@ -14,14 +14,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from training.data.augment import Draws, augment_batch, draw, no_change
-from training.data.canvases import Canvases, Size
+from training.data.canvases import Size, open_canvases
 from training.data.counter import Hashes
 from training.data.plan import Indices, parts
 from training.data.samples import Samples
-from training.data_config import AugmentConfig
+from training.data_config import AugmentConfig, DataConfig
 from training.process import CPU
 
 BATCHES_AHEAD = 3
+EXPECTED = 32
+"""Batches by which remote shards are fetched ahead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,19 +83,23 @@ class Loader:
         targets: Mapping[str, NDArray[Any]] | None = None,
         device: torch.device = CPU,
         scaled: bool = False,
+        data: DataConfig | None = None,
     ) -> None:
         """`canvas`: width and height of what is decoded, before a view changes it.
 
         `threads`: 0 reads in line. `targets`: further rows of the samples, by name; each batch
         gets its own of them. `device`: where batches will go; views change them there. `scaled`:
-        see `training.data.images.decode_into`.
+        see `training.data.images.decode_into`. Raises WorkError when canvases that are to be kept
+        (`data.mode`) find no room.
         """
         self.samples = samples
-        self._canvases = Canvases(samples, canvas, scaled)
+        self._canvases, self._resident = open_canvases(
+            samples, canvas, data or DataConfig(), threads, device, scaled=scaled
+        )
         self._targets = dict(targets or {})
         self._on_device = device.type != "cpu"
-        self._threads = threads
-        self._pool = ThreadPoolExecutor(threads, "loader") if threads else None
+        self._threads = 0 if self._resident is not None else threads
+        self._pool = ThreadPoolExecutor(threads, "loader") if self._threads else None
 
     def __enter__(self) -> Self:
         return self
@@ -114,15 +120,14 @@ class Loader:
         An entry of the plan that is beyond the samples shows one again, see `Order.epoch`.
         Raises WorkError for a sample that cannot be read, naming its key and its shard.
         """
+        planned = self._announced(plan)
         if self._pool is None:
-            for entries in plan:
+            for entries in planned:
                 pending = self._pending(entries, view)
-                for part in parts(pending.indices, 0):
-                    self._fill(pending, part)
+                self._fill(pending, slice(None))
                 yield self._batch(pending)
             return
         waiting: deque[tuple[_Pending, list[Future[None]]]] = deque()
-        planned = iter(plan)
         while True:
             for entries in islice(planned, BATCHES_AHEAD - len(waiting)):
                 pending = self._pending(entries, view)
@@ -136,16 +141,29 @@ class Loader:
                 job.result()
             yield self._batch(pending)
 
+    def _announced(self, plan: Iterable[Indices]) -> Iterator[Indices]:
+        """The plan; what a batch needs is expected some batches before it."""
+        coming: deque[Indices] = deque()
+        for entries in plan:
+            self._canvases.expect(entries % len(self.samples))
+            coming.append(entries)
+            if len(coming) > EXPECTED:
+                yield coming.popleft()
+        yield from coming
+
     def _pending(self, entries: Indices, view: View) -> "_Pending":
         again, rows = np.divmod(entries, len(self.samples))
         hashes = self.samples.hashes[rows] + again.astype(np.uint64)
         draws = view.draws(hashes, self._canvases.size)
         width, height = self._canvases.size if self._on_device else view.size
-        images = np.empty((len(rows), height, width, 3), np.uint8)
+        # Those of a resident array are taken from it when the batch is wanted.
+        images = np.empty((len(rows) * (self._resident is None), height, width, 3), np.uint8)
         return _Pending(rows, images, draws, view.size)
 
     def _fill(self, batch: "_Pending", part: slice) -> None:
         """Reads the samples of one part of a batch into its images."""
+        if self._resident is not None:
+            return
         indices, images = batch.indices[part], batch.images[part]
         if batch.draws is None or self._on_device:
             self._canvases.read(indices, images)
@@ -156,9 +174,13 @@ class Loader:
         images[:] = augment_batch(torch.from_numpy(canvases), batch.draws[part], *batch.size)
 
     def _batch(self, pending: "_Pending") -> Batch:
+        images = torch.from_numpy(pending.images)
+        if self._resident is not None:
+            rows = torch.from_numpy(pending.indices).to(self._resident.device)
+            images = self._resident[rows]
         return Batch(
             pending.indices,
-            torch.from_numpy(pending.images),
+            images,
             {name: torch.from_numpy(rows[pending.indices]) for name, rows in self._targets.items()},
             pending.draws if self._on_device else None,
             pending.size,

@@ -12,6 +12,7 @@ from shards.labels import Labels
 from shards.manifest import MANIFEST_NAME, Manifest, file_sha256, load_manifest, metadata_path
 from shards.paths import inside
 from training.data.counter import Hashes, key_hashes
+from training.data.remote import address_of
 from training.geometry import Floats
 
 _COLUMNS = [
@@ -38,6 +39,10 @@ class Samples:
     region: NDArray[np.int64]
     frame: tuple[int, int] = (0, 0)
     """The largest width and the largest height of the stored images; (0, 0) when unknown."""
+    shards: Path = Path()
+    """The directory that the tars stand in."""
+    data_sha256: str = ""
+    """See the function of that name."""
     hashes: Hashes = field(init=False)
     """Of the keys, see `training.data.counter`."""
 
@@ -66,8 +71,10 @@ def read_samples(shards: Path, split: str, labels: Labels) -> Samples:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    names = [e.path for e in open_shards(shards).tars() if e.path.startswith(f"data/{split}-")]
+    manifest = open_shards(shards)
+    names = [e.path for e in manifest.tars() if e.path.startswith(f"data/{split}-")]
     files = [shards / metadata_path(name) for name in sorted(names)]
+    _check_metadata(shards, manifest, {metadata_path(name) for name in names})
     try:
         tables = [pq.read_table(file, columns=_COLUMNS) for file in files]
         table = pa.concat_tables(tables) if tables else None
@@ -77,12 +84,21 @@ def read_samples(shards: Path, split: str, labels: Labels) -> Samples:
         ) from None
     if table is None or table.num_rows == 0:
         raise UsageError(f"{shards}: the {split} split is empty; select more samples")
-    samples = _samples(shards, table)
+    samples = _samples(shards, manifest, table)
     _check_classes(shards, samples, labels)
     return samples
 
 
-def _samples(shards: Path, table: Any) -> Samples:
+def _check_metadata(shards: Path, manifest: Manifest, names: set[str]) -> None:
+    for entry in manifest.files:
+        path = shards / entry.path
+        if entry.path in names and path.is_file() and file_sha256(path) != entry.sha256:
+            raise WorkError(
+                f"{path}: not the file that the manifest names; run `lostfound verify {shards}`"
+            )
+
+
+def _samples(shards: Path, manifest: Manifest, table: Any) -> Samples:
     for name in set(_COLUMNS) - _MAY_BE_NULL:
         if table[name].null_count:
             raise WorkError(f"{shards}: column {name} of the metadata has nulls; build again")
@@ -90,7 +106,7 @@ def _samples(shards: Path, table: Any) -> Samples:
     frame = [int(np.nanmax(_floats(table, name), initial=0)) for name in ("width", "height")]
     return Samples(
         keys=table["key"].to_pylist(),
-        tars=[_tar_path(shards, str(name)) for name in tars],
+        tars=_tar_paths(shards, manifest, tars.tolist()),
         tar=tar.astype(np.int64),
         offset=table["tar_offset"].to_numpy().astype(np.int64),
         size=table["tar_size"].to_numpy().astype(np.int64),
@@ -99,6 +115,8 @@ def _samples(shards: Path, table: Any) -> Samples:
         country=table["country_index"].to_numpy().astype(np.int64),
         region=table["region_index"].to_numpy().astype(np.int64),
         frame=(frame[0], frame[1]),
+        shards=shards,
+        data_sha256=file_sha256(shards / MANIFEST_NAME),
     )
 
 
@@ -107,11 +125,21 @@ def _floats(table: Any, name: str) -> Floats:
     return np.asarray(table[name].to_numpy(), dtype=np.float64)
 
 
-def _tar_path(shards: Path, name: str) -> Path:
-    path = inside(shards, name)
-    if path is None or not path.is_file():
-        raise WorkError(f"{shards}: shard {name!r} is missing; run `lostfound verify {shards}`")
-    return path
+def _tar_paths(shards: Path, manifest: Manifest, names: list[str]) -> list[Path]:
+    """Those of remote shards need not be here yet."""
+    bytes_of, are_remote = {e.path: e.bytes for e in manifest.tars()}, bool(address_of(shards))
+    paths = []
+    for name in names:
+        path = inside(shards, name)
+        if path is None or name not in bytes_of or not (are_remote or path.is_file()):
+            raise WorkError(f"{shards}: shard {name!r} is missing; run `lostfound verify {shards}`")
+        if not are_remote and path.stat().st_size != bytes_of[name]:
+            raise WorkError(
+                f"{path}: {path.stat().st_size} bytes, but {bytes_of[name]} in the manifest: it has"
+                f" changed since; run `lostfound verify {shards}`"
+            )
+        paths.append(path)
+    return paths
 
 
 def _check_classes(shards: Path, samples: Samples, labels: Labels) -> None:

@@ -15,6 +15,7 @@ from training.data.images import Pixels
 from training.data.labels import read_labels, same_classes
 from training.data.loader import Loader, View
 from training.data.plan import evaluation_batches
+from training.data.remote import local_shards
 from training.data.samples import Samples, read_samples
 from training.evaluation.inference import to_numpy
 from training.model.cells.build import region_ids
@@ -36,10 +37,11 @@ from training.process import local_device
 BATCH_SIZE = 64
 
 
-def embed_training_split(model: Path, shards: Path) -> dict[str, Any]:
+def embed_training_split(model: Path, shards: str | Path) -> dict[str, Any]:
     """Writes the embeddings of the training samples that have coordinates beside the model."""
     path = model_path(model)
     trained = load_model(path)
+    shards = local_shards(shards)
     labels = read_labels(shards)
     if not same_classes(trained.description.labels, labels):
         raise UsageError(f"{shards}: not the shards that {path} was trained on")

@@ -13,6 +13,7 @@ from shards.labels import Labels
 from training.config import Config, config_from
 from training.data.labels import read_labels, same_classes
 from training.data.loader import Loader
+from training.data.remote import local_shards
 from training.data.samples import Samples, data_sha256, read_samples
 from training.evaluation.embed import answers_of, embed_samples, heads_of, refine, take
 from training.evaluation.inference import Evaluator, judge, outcomes_from
@@ -29,7 +30,7 @@ BATCH_SIZE = 64
 
 def evaluate_model(
     model: Path,
-    shards: Path,
+    shards: str | Path,
     split: str = "test",
     *,
     refine_by: Method | None = None,
@@ -37,13 +38,15 @@ def evaluate_model(
 ) -> dict[str, Any]:
     """All figures of a model on one split; also written beside the model file.
 
-    `model`: a model file or a run directory. `refine_by` takes positions from training photographs
-    that look alike (`training.model.retrieval`); `fuse_views` answers once for each place. The file
-    is `evaluation.json`, with `-<split>` for another split than test, `-<refine_by>` and `-fused`.
+    `model`: a model file or a run directory; `shards`: a directory or an address. `refine_by` takes
+    positions from training photographs that look alike (`training.model.retrieval`); `fuse_views`
+    answers once for each place. The file is `evaluation.json`, with `-<split>` for another split
+    than test, `-<refine_by>` and `-fused`.
     Raises WorkError when the model has other classes than the shards.
     """
     path = model_path(model)
     trained = load_model(path)
+    shards = local_shards(shards)
     digest = data_sha256(shards)
     labels = read_labels(shards)
     if not same_classes(trained.description.labels, labels):

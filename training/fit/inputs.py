@@ -9,6 +9,7 @@ from shards.errors import UsageError
 from shards.labels import Labels
 from training.config import Config
 from training.data.labels import country_centres, read_labels
+from training.data.remote import local_shards
 from training.data.rights import training_licences
 from training.data.samples import Samples, data_sha256, open_shards, read_samples
 from training.fit.schedule import sizes
@@ -34,8 +35,12 @@ class Inputs:
         return self.data.sha256
 
 
-def read_inputs(config: Config, shards: Path) -> Inputs:
-    """Raises UsageError or WorkError for shards that this configuration cannot be trained on."""
+def read_inputs(config: Config, where: str | Path) -> Inputs:
+    """What a run reads of the shards in a directory or at an address.
+
+    Raises UsageError or WorkError for shards that this configuration cannot be trained on.
+    """
+    shards = local_shards(where)
     digest, name = data_sha256(shards), open_shards(shards).name
     labels = read_labels(shards)
     train = read_samples(shards, "train", labels)

@@ -65,6 +65,7 @@ def train(
                 targets=heads.targets(inputs.train),
                 device=process.device,
                 scaled=True,
+                data=config.data,
             )
         )
         evaluator = None
@@ -72,7 +73,14 @@ def train(
             targets = heads.targets(inputs.validation)
             evaluator = Evaluator(
                 stack.enter_context(
-                    Loader(inputs.validation, size, threads=threads, targets=targets)
+                    Loader(
+                        inputs.validation,
+                        size,
+                        threads=threads,
+                        targets=targets,
+                        device=process.device,
+                        data=config.data,
+                    )
                 ),
                 inputs.decoder,
                 heads,

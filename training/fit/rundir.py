@@ -41,7 +41,9 @@ class RunDirectory:
         """One JSON object per epoch."""
         return self.path / "metrics.jsonl"
 
-    def start(self, config: Config, shards: Path, data_sha256: str, code_version: str) -> None:
+    def start(
+        self, config: Config, shards: str | Path, data_sha256: str, code_version: str
+    ) -> None:
         """Makes the directory, and records the configuration in full."""
         self.path.mkdir(parents=True, exist_ok=True)
         remove_temporaries(self.path)

@@ -16,6 +16,7 @@ from shards.errors import LostFoundError, UsageError, WorkError
 from shards.fanout import ensure_ray
 from shards.version import code_version
 from training.config import Config, config_from, config_hash, dump_config
+from training.data.remote import where_shards_are
 from training.fit.inputs import build_network, read_inputs
 from training.fit.loop import train
 from training.fit.rundir import RunDirectory
@@ -24,16 +25,18 @@ from training.process import Process, local_device
 
 
 def run_training(
-    config: Config, shards: Path, runs: Path, *, say: Callable[[str], None] = print_line
+    config: Config, shards: str | Path, runs: Path, *, say: Callable[[str], None] = print_line
 ) -> dict[str, Any]:
-    """Trains one configuration on one shard directory into `runs/<config hash>`.
+    """Trains one configuration on the shards of a directory or an address.
+
+    Writes into `runs/<config hash>`.
 
     A run that was interrupted goes on; one that is complete is left as it is. Returns a summary
     with `run`, `model`, `epochs`, `samples`, `loss` and `validation`; `say` is told the whole
     configuration. Raises UsageError before any work for what cannot be trained, WorkError when
     training fails.
     """
-    shards, runs = shards.resolve(), runs.resolve()
+    shards, runs = where_shards_are(shards), runs.resolve()
     inputs = read_inputs(config, shards)
     directory = RunDirectory(runs / config_hash(config, inputs.data_sha256))
     say(f"run {directory.path}\n{dump_config(config)}".rstrip())
@@ -62,7 +65,7 @@ def summary(directory: RunDirectory) -> dict[str, Any]:
     }
 
 
-def _with_restarts(config: Config, shards: Path, directory: RunDirectory) -> None:
+def _with_restarts(config: Config, shards: str, directory: RunDirectory) -> None:
     """A dead worker is worth a restart; an error that it reported would only come again.
 
     Ray's own `max_failures` cannot tell the two apart.
@@ -83,7 +86,7 @@ def _with_restarts(config: Config, shards: Path, directory: RunDirectory) -> Non
             return
 
 
-def _fit(config: Config, shards: Path, directory: RunDirectory) -> None:
+def _fit(config: Config, shards: str, directory: RunDirectory) -> None:
     """One Ray Train run. Raises a worker's own LostFoundError as itself."""
     os.environ.setdefault("RAY_TRAIN_ENABLE_PRINT_PATCH", "0")
     import ray
@@ -103,7 +106,7 @@ def _fit(config: Config, shards: Path, directory: RunDirectory) -> None:
         _train_worker,
         train_loop_config={
             "config": config.model_dump(mode="json"),
-            "shards": str(shards),
+            "shards": shards,
             "directory": str(directory.path),
         },
         scaling_config=ScalingConfig(
@@ -133,7 +136,7 @@ def _train_worker(values: dict[str, Any]) -> None:
     torch.set_num_threads(config.job.cpus_per_worker)
     device = ray.train.torch.get_device()
     process = Process(context.get_world_rank(), context.get_world_size(), device)
-    inputs = read_inputs(config, Path(values["shards"]))
+    inputs = read_inputs(config, values["shards"])
     directory = RunDirectory(Path(values["directory"]))
 
     def report(row: dict[str, Any]) -> None:

@@ -97,7 +97,7 @@ def describe(
             "labels": decoder.labels,
             "cells": {name: cells.table for name, cells in decoder.cells.items()},
             "temperature": dict(decoder.temperature),
-            "config": config.model_dump(mode="json", exclude={"job"}),
+            "config": config.model_dump(mode="json", exclude={"job", "data"}),
             "data": data,
             "training": training,
             "licence": licence_of_weights(
