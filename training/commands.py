@@ -9,6 +9,7 @@ from shards.console import print_summary
 from shards.errors import UsageError
 from shards.remote import is_address
 from training.deploy import commands as deploy
+from training.deploy.serve import commands as serve
 
 _SHARDS = typer.Option(
     ..., "--shards", help="A shard directory, as `build` writes it, or its address."
@@ -29,6 +30,7 @@ def register(app: typer.Typer) -> None:
     app.command("embed")(embed)
     app.command("evaluate")(evaluate)
     deploy.register(app)
+    serve.register(app)
 
 
 def train(

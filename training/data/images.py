@@ -17,6 +17,15 @@ from shards.errors import WorkError
 
 Pixels = NDArray[Any]
 
+
+class UnknownFormatError(WorkError):
+    """The bytes are no image, or of a format that photographs do not have."""
+
+
+class TooManyPixelsError(WorkError):
+    """The image is larger than the caller allows."""
+
+
 MAX_FILE_BYTES = 64 << 20
 MAX_PIXELS = 120_000_000
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
@@ -98,12 +107,14 @@ def photograph(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Pixels:
             io.BytesIO(data), formats=[f for f in FORMATS if f in Image.OPEN]
         ) as opened:
             if opened.width * opened.height > max_pixels:
-                raise WorkError(f"{name}: more than {max_pixels / 1e6:g} megapixels; resize it")
+                raise TooManyPixelsError(
+                    f"{name}: more than {max_pixels / 1e6:g} megapixels; resize it"
+                )
             return np.array(_to_rgb(ImageOps.exif_transpose(opened)))
     except WorkError:
         raise
     except UnidentifiedImageError:
-        raise WorkError(f"{name}: not an image of {', '.join(FORMATS)}") from None
+        raise UnknownFormatError(f"{name}: not an image of {', '.join(FORMATS)}") from None
     except Exception as error:  # Pillow's decoders raise many kinds of errors for damaged files
         reason = " ".join(str(error).split())
         raise WorkError(f"{name}: not a readable image ({reason}); save it again") from None
