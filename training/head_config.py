@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -71,6 +71,14 @@ class RegionHead(Section):
     tau_km: Positive = 75.0
     mode: Mode = "softmax"
     """The target's formula, see `training.model.losses.cell_targets`."""
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the target that goes to all cells alike, however far they are; of `softmax` only."""
+
+    @model_validator(mode="after")
+    def _smoothing_fits(self) -> "RegionHead":
+        if self.label_smoothing and self.mode != "softmax":
+            raise ValueError(f"label_smoothing: the targets of mode {self.mode} do not add up to 1")
+        return self
 
 
 class CoordinatesHead(Section):

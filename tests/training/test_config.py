@@ -22,6 +22,9 @@ from training.head_config import (
 )
 
 
+STAGE = "{until: %g, width: 99, height: 55}"
+
+
 @pytest.mark.parametrize("path", sorted(BUNDLED.glob("*.yaml")), ids=lambda path: path.stem)
 def test_bundled_configurations_are_valid(path: Path) -> None:
     assert load_config(path.stem) == load_config(str(path))
@@ -97,6 +100,12 @@ def test_the_dump_is_the_whole_configuration() -> None:
         ("heads.region.cells={kind: semantic, min_sample: 3}", "semantic.min_samples?"),
         ("heads.region.mode=pigeons", "heads.region.mode: "),
         ("heads=3", "heads: "),
+        ("heads.region={mode: pigeon, label_smoothing: 0.1}", "of mode pigeon do not add up to 1"),
+        ("patience=3", "best_by=last has no figure to wait for"),
+        (f"progressive=[{STAGE % 0.5}, {STAGE % 0.4}]", "`until` must grow from stage to stage"),
+        ("progressive=[{until: 0.5, width: 64}]", "progressive.height: Field required"),
+        ("schedule={kind: step, warmup: 1}", "schedule.step.warmup"),
+        ("schedule=linear", "schedule: Input tag 'linear'"),
     ],
 )
 def test_wrong_overrides_are_one_line(override: str, message: str) -> None:

@@ -12,17 +12,18 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from shards.errors import WorkError
+from shards.errors import UsageError, WorkError
 from training.config import Config
 from training.data.augment import canvas_size
 from training.data.loader import Batch, Loader, View
 from training.data.plan import Indices, Order, share, steps_per_epoch, training_batches
 from training.evaluation.inference import Evaluator, forward
+from training.fit.compiled import compile_failure, compiled
 from training.fit.inputs import Inputs, build_network, check_batch
 from training.fit.memory import is_out_of_memory, largest_that_fits, memory_advice
 from training.fit.mixup import draw_share, mix_images, mixed_losses
@@ -127,10 +128,7 @@ class _Run:
             model = model.to(memory_format=torch.channels_last)
         self.state = RunState(config, inputs, directory, process, model)
         self.state.resume(self.steps)
-        # Sizes of pictures are few and known: each is compiled for itself.
-        self.network: nn.Module = (
-            cast("nn.Module", torch.compile(model, dynamic=False)) if config.compile else model
-        )
+        self.network = compiled(model) if config.compile else model
 
     def one_epoch(self) -> dict[str, Any]:
         """Trains (the rest of) the current epoch, validates, keeps what is best, and saves."""
@@ -147,7 +145,7 @@ class _Run:
         view = View(size, config.augment, config.seed, progress.epoch)
         self.network.train()
         for batch in self.loader.batches(self._plan(progress.step), view):
-            self._step_within_memory(batch.to(self.process.device))
+            self._step_or_explain(batch.to(self.process.device))
             progress.step += 1
             if progress.step % CHECK_STEPS == 0 or progress.step == self.steps:
                 self._look()
@@ -165,10 +163,13 @@ class _Run:
             first_step=first_step,
         )
 
-    def _step_within_memory(self, batch: Batch) -> None:
+    def _step_or_explain(self, batch: Batch) -> None:
         try:
             self._step(batch)
         except RuntimeError as error:
+            if self.config.compile and (reason := compile_failure(error)):
+                message = f"{self.config.network} cannot be compiled here ({reason})"
+                raise UsageError(f"{message}; set compile=false") from None
             if not is_out_of_memory(error):
                 raise
         else:

@@ -84,7 +84,15 @@ class Heads(nn.Module):
         if isinstance(head, RegionHead):
             midpoints = self.get_buffer(f"midpoints_{head.name}")
             true = targets[head.name]
-            return cell_loss(output, targets[DIRECTION], midpoints, head.tau_km, head.mode, true)
+            return cell_loss(
+                output,
+                targets[DIRECTION],
+                midpoints,
+                head.tau_km,
+                head.mode,
+                true,
+                head.label_smoothing,
+            )
         if isinstance(head, OffsetHead):
             return offset_loss(output, targets[head.cells_of], targets[head.name])
         return coordinates_loss(output, targets[DIRECTION])

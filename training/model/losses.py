@@ -44,6 +44,7 @@ def cell_loss(
     tau_km: float,
     mode: Mode = "softmax",
     true: Tensor | None = None,
+    label_smoothing: float = 0.0,
 ) -> Tensor:
     """(batch,) cross-entropy with `cell_targets`; a NaN direction gives 0.
 
@@ -52,6 +53,8 @@ def cell_loss(
     known = ~direction.isnan().any(dim=1)
     distance = torch_distances_km(direction.nan_to_num(), midpoints)
     targets = cell_targets(distance, tau_km, mode, true)
+    if label_smoothing:
+        targets = (1 - label_smoothing) * targets + label_smoothing / targets.shape[1]
     return -(targets * functional.log_softmax(logits, dim=1)).sum(dim=1) * known
 
 

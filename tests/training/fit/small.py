@@ -36,7 +36,9 @@ EVERYTHING = (
 
 
 def build_small(_network: str, _weights: str, norm: bool = True) -> Trunk:
-    layers = [nn.Conv2d(3, 8, 5, stride=4), nn.BatchNorm2d(8) if norm else nn.Identity()]
+    # A bias before a norm has no effect: its gradient is rounding, which AdamW would make large.
+    convolution = nn.Conv2d(3, 8, 5, stride=4, bias=not norm)
+    layers = [convolution, nn.BatchNorm2d(8) if norm else nn.Identity()]
     rest = [nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten()]
     return Trunk(nn.Sequential(*layers, *rest), 32)
 

@@ -15,7 +15,7 @@ import torch.multiprocessing as mp
 
 from shards.errors import UsageError, WorkError
 from tests.training.conftest import tiny_config
-from tests.training.shardmaker import make_shards
+from tests.training.shardmaker import PLACES, make_shards
 from training.config import Config, dump_config
 from training.data.labels import read_labels
 from training.data.loader import Loader
@@ -154,6 +154,23 @@ def test_no_validation_is_needed_for_the_last_weights(tmp_path: Path) -> None:
     shards = make_shards(tmp_path / "s", {"train": 8})
     found = run_training(tiny_config("epochs=1"), shards, tmp_path / "runs")
     assert found["validation"] is None
+
+
+@pytest.mark.parametrize("countries", [1, 3])
+def test_fewer_countries_than_are_looked_at(countries: int, tmp_path: Path) -> None:
+    """The figure of the first five is then of all; a single country is always right."""
+    shards = make_shards(tmp_path / "s", places=PLACES[:countries])
+    heads = "heads=[country, region, offset, coordinates]"
+    found = run_training(tiny_config("epochs=1", heads), shards, tmp_path / "runs")
+    figures = found["validation"]["country"]
+    assert figures["top5"] == 1.0
+    assert (figures["top3"], figures["balanced_accuracy"] > 0) == (1.0, True)
+    assert countries > 1 or figures["top1"] == 1.0
+
+
+def test_a_batch_that_leaves_a_pass_one_sample(shards: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="1 workers and 5 passes each; each needs two samples"):
+        run_training(tiny_config("accumulate=5"), shards, tmp_path)
 
 
 def test_a_corrupt_image_ends_training_by_name(tmp_path: Path) -> None:

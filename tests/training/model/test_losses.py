@@ -70,6 +70,18 @@ def test_cell_loss_by_hand(mode: Mode) -> None:
     assert logits.grad.isfinite().all()
 
 
+def test_smoothed_cells_as_torch_has_them() -> None:
+    logits = torch.tensor([[1.0, 2.0, 3.0], [0.5, 0.0, -1.0]])
+    found = cell_loss(
+        logits, _directions(*PLACES), _directions(*MIDPOINTS), 75.0, label_smoothing=0.2
+    )
+    targets = cell_targets(torch.from_numpy(_distances()), 75.0).float()
+    expected = torch.nn.functional.cross_entropy(
+        logits, targets, label_smoothing=0.2, reduction="none"
+    )
+    assert found.tolist() == pytest.approx(expected.tolist(), rel=1e-4)
+
+
 def test_coordinates_loss() -> None:
     true = _directions((0, 0), (0, 0), (0, 0))
     guess = _directions((0, 0), (0, 90), (0, 180)) * 7
