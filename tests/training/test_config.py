@@ -21,7 +21,6 @@ from training.head_config import (
     SemanticCells,
 )
 
-
 STAGE = "{until: %g, width: 99, height: 55}"
 
 
