@@ -1,8 +1,12 @@
 """Histograms of scores as inline SVG. Colours come from the page's style sheet, by class."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+_FIRST_LINE, _SECOND_LINE = 11, 25
+_LETTER = 7.5
+"""Width of a figure in the labels, about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +19,17 @@ class Bin:
     rejected: int
 
 
-def histogram(bins: Sequence[Bin], *, thresholds: Sequence[float], log: bool) -> str:
-    """Kept and rejected captures by score, stacked, with the thresholds that decide."""
+def histogram(
+    bins: Sequence[Bin],
+    *,
+    thresholds: Sequence[float],
+    log: bool,
+    names: tuple[str, str] = ("kept", "rejected"),
+) -> str:
+    """Kept and rejected captures by score, stacked, with the thresholds that decide.
+
+    `names`: what the two are called where a bar is pointed at.
+    """
     width, height, floor = 420.0, 170.0, 142.0
     if not bins:
         return ""
@@ -31,13 +44,16 @@ def histogram(bins: Sequence[Bin], *, thresholds: Sequence[float], log: bool) ->
     for b in bins:
         left, wide = x(b.low), max(1.0, x(b.high) - x(b.low) - 1)
         base = floor
-        for name, count in (("kept", b.kept), ("rejected", b.rejected)):
+        for kind, name, count in (
+            ("kept", names[0], b.kept),
+            ("rejected", names[1], b.rejected),
+        ):
             if not count:
                 continue
             tall = max(1.0, (floor - 14) * count / most)
             base -= tall
             parts.append(
-                f'<rect class="{name}" x="{left:.1f}" y="{base:.1f}" width="{wide:.1f}"'
+                f'<rect class="{kind}" x="{left:.1f}" y="{base:.1f}" width="{wide:.1f}"'
                 f' height="{tall:.1f}"><title>{b.low:,.4g} to {b.high:,.4g}: {count:,} {name}'
                 "</title></rect>"
             )
@@ -48,18 +64,27 @@ def histogram(bins: Sequence[Bin], *, thresholds: Sequence[float], log: bool) ->
     )
     # The outermost edges went through a logarithm and back.
     seen = (t for t in thresholds if low - 1e-9 <= scale(t) <= high + 1e-9)
-    parts.extend(_mark(threshold, x(threshold), width, floor) for threshold in seen)
+    parts.extend(_marks([(threshold, x(threshold)) for threshold in seen], width, floor))
     return "".join(parts) + "</svg>"
 
 
-def _mark(threshold: float, at: float, width: float, floor: float) -> str:
-    """A line at a threshold, with its value on the side that has room."""
-    side, shift = ("end", -4) if at > width / 2 else ("start", 4)
-    return (
-        f'<path class="threshold" d="M{at:.1f} 2V{floor}"/>'
-        f'<text class="threshold" x="{at + shift:.1f}" y="11" text-anchor="{side}">'
-        f"{threshold:,.4g}</text>"
-    )
+def _marks(thresholds: Sequence[tuple[float, float]], width: float, floor: float) -> Iterator[str]:
+    """A line at each threshold, with its value on the side that has room.
+
+    A value that would run into the one before it stands lower.
+    """
+    taken, y = -math.inf, _FIRST_LINE
+    for threshold, at in thresholds:
+        text = f"{threshold:,.4g}"
+        side, shift, left = ("end", -4, 1) if at > width / 2 else ("start", 4, 0)
+        start = at + shift - left * _LETTER * len(text)
+        y = _SECOND_LINE if start < taken and y == _FIRST_LINE else _FIRST_LINE
+        taken = start + _LETTER * len(text)
+        yield (
+            f'<path class="threshold" d="M{at:.1f} 2V{floor}"/>'
+            f'<text class="threshold" x="{at + shift:.1f}" y="{y}" text-anchor="{side}">'
+            f"{text}</text>"
+        )
 
 
 def _ticks(low: float, high: float, *, log: bool) -> list[float]:

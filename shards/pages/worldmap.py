@@ -35,23 +35,35 @@ def world_map(cells: Iterable[Cell], countries: Mapping[str, tuple[str, int]]) -
 
     `countries`: code to (name, samples).
     """
-    height = MAP_UNITS / ASPECT
     most = max((samples for _, samples in countries.values()), default=0)
-    land = [_land(code, path, *countries.get(code, ("", 0)), most) for code, path in _outlines()]
+    # Logarithmic, because counts of countries span orders of magnitude.
+    land = {
+        code: (math.log1p(samples) / math.log1p(most), f"{name or code}: {samples:,}")
+        for code, (name, samples) in countries.items()
+        if samples
+    }
+    return draw_world(land, "".join(_dots(list(cells))), "World map of the samples")
+
+
+def draw_world(land: Mapping[str, tuple[float, str]], over: str, label: str) -> str:
+    """`land`: country code to its shade, 0 to 1, and what it says when it is pointed at.
+
+    `over`: SVG that stands on top, in the map's units.
+    """
+    height = MAP_UNITS / ASPECT
+    shapes = "".join(_land(code, path, land.get(code)) for code, path in _outlines())
     return (
         f'<svg class="map" viewBox="0 0 {MAP_UNITS} {height:.0f}" role="img"'
-        ' aria-label="World map of the samples">'
+        f' aria-label="{escape(label)}">'
         f'<path class="sea" d="{_sphere()}"/><path class="graticule" d="{_graticule()}"/>'
-        f"<g>{''.join(land)}</g><g>{''.join(_dots(list(cells)))}</g></svg>"
+        f"<g>{shapes}</g><g>{over}</g></svg>"
     )
 
 
-def _land(code: str, path: str, name: str, samples: int, most: int) -> str:
-    if not samples:
+def _land(code: str, path: str, shown: tuple[float, str] | None) -> str:
+    if shown is None:
         return f'<path class="land" data-code="{code}" d="{path}"/>'
-    # Logarithmic, because counts of countries span orders of magnitude.
-    shade = 1 + int((_SHADES - 1) * math.log1p(samples) / math.log1p(most))
-    title = f"<title>{escape(name or code)}: {samples:,}</title>"
+    shade, title = 1 + int((_SHADES - 1) * shown[0]), f"<title>{escape(shown[1])}</title>"
     return f'<path class="land shade-{shade}" data-code="{code}" d="{path}">{title}</path>'
 
 
@@ -74,10 +86,10 @@ def _outlines() -> tuple[tuple[str, str], ...]:
 
 
 def _ring(ring: Sequence[Sequence[float]]) -> str:
-    return _line([(lat, lon) for lon, lat in ring]) + "z"
+    return line_path([(lat, lon) for lon, lat in ring]) + "z"
 
 
-def _line(points: Sequence[tuple[float, float]]) -> str:
+def line_path(points: Sequence[tuple[float, float]]) -> str:
     """The path through (lat, lon) points on whole units: the first one, then the steps."""
     lats, lons = np.array(points, np.float64).T
     at = np.rint(project_all(lats, lons, MAP_UNITS)).astype(np.int64).T
@@ -90,10 +102,12 @@ def _line(points: Sequence[tuple[float, float]]) -> str:
 def _sphere() -> str:
     east = [(lat, 180.0) for lat in range(-90, 91, 2)]
     west = [(lat, -180.0) for lat in range(90, -91, -2)]
-    return _line(east + west) + "z"
+    return line_path(east + west) + "z"
 
 
 def _graticule() -> str:
-    meridians = (_line([(lat, lon) for lat in range(-90, 91, 2)]) for lon in range(-150, 180, 30))
-    parallels = (_line([(lat, -180), (lat, 180)]) for lat in range(-60, 90, 30))
+    meridians = (
+        line_path([(lat, lon) for lat in range(-90, 91, 2)]) for lon in range(-150, 180, 30)
+    )
+    parallels = (line_path([(lat, -180), (lat, 180)]) for lat in range(-60, 90, 30))
     return "".join((*meridians, *parallels))
