@@ -5,6 +5,8 @@ There is no state of random generators in it: every step seeds its own from (see
 
 import os
 import pickle
+import zipfile
+import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,8 @@ import torch
 from shards.atomic import atomic_path
 from shards.console import print_line
 from shards.errors import WorkError
+
+_DAMAGES = (pickle.UnpicklingError, zipfile.BadZipFile, zlib.error, NotImplementedError)
 
 
 @dataclass(slots=True)
@@ -47,9 +51,13 @@ def load_checkpoint(path: Path) -> tuple[Progress, dict[str, Any]] | None:
     if not path.is_file():
         return None
     try:
+        with zipfile.ZipFile(path) as archive:
+            # torch writes checksums of its tensors, but does not look at them.
+            if archive.testzip() is not None:
+                raise zipfile.BadZipFile
         content = torch.load(path, map_location="cpu", weights_only=True)
         return Progress(**content["progress"]), content["states"]
-    except (RuntimeError, OSError, KeyError, TypeError, EOFError, pickle.UnpicklingError):
+    except (RuntimeError, OSError, KeyError, TypeError, EOFError, *_DAMAGES):
         raise WorkError(f"{path}: not a checkpoint; delete it to start this run again") from None
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from shards.console import print_line
 from shards.errors import UsageError, WorkError
 from training.config import Config
 from training.data.augment import canvas_size
@@ -93,6 +94,11 @@ def train(
         while not run.state.is_over:
             on_epoch(run.one_epoch())
     if process.is_first:
+        if (epochs := run.state.progress.epoch) < config.epochs:
+            print_line(
+                f"{config.patience} validations without a better {config.best_by}: complete after"
+                f" {epochs} of {config.epochs} epochs"
+            )
         directory.complete()
 
 

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from shards.errors import UsageError
+from shards.errors import UsageError, WorkError
 from shards.version import code_version
 from training.config import Config
 from training.fit.average import Average
@@ -58,10 +58,18 @@ class RunState:
         """Takes up the last checkpoint that can be read, if there is one."""
         if checkpoint := load_latest(self.directory.last, self.directory.previous):
             self.progress, states = checkpoint
-            self.model.load_state_dict(states["model"])
-            self.optimiser.load_state_dict(states["optimiser"])
+            try:
+                self.model.load_state_dict(states["model"])
+                self.optimiser.load_state_dict(states["optimiser"])
+                if self.average:
+                    self.average.model.load_state_dict(states["average"])
+            except (RuntimeError, ValueError, KeyError) as error:
+                reason = str(error).splitlines()[0]
+                raise WorkError(
+                    f"{self.directory.last}: written by another version of lostfound or of its"
+                    f" libraries ({reason}); delete checkpoints/ to start this run again"
+                ) from None
             if self.average:
-                self.average.model.load_state_dict(states["average"])
                 self.average.updates = self.progress.epoch * steps_per_epoch + self.progress.step
         if self.process.is_first:
             self.directory.forget_rows_from(self.progress.epoch)

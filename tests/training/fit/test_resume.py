@@ -11,6 +11,7 @@ from shards.errors import WorkError
 from tests.training.fit.small import (
     PowerCutError,
     assert_same_run,
+    build_without_norm,
     cut_after,
     everything,
     small_networks,
@@ -54,8 +55,11 @@ def test_cut_off_at_random_moments(config: Config, shards: Path, tmp_path: Path)
         assert_same_run(disturbed, undisturbed)
 
 
-def test_a_run_that_stopped_early_is_complete(shards: Path, tmp_path: Path) -> None:
+def test_a_run_that_stopped_early_is_complete(
+    shards: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     run = _run(STOPS_EARLY, shards, tmp_path)
+    assert "2 validations without a better top1: complete after" in capfd.readouterr().err
     scores = [row["validation"]["country"]["top1"] for row in RunDirectory(run).rows()]
     highest = scores.index(max(scores))
     assert len(scores) == highest + 1 + STOPS_EARLY.patience
@@ -83,16 +87,30 @@ def test_the_same_samples_in_the_same_order_after_cuts(
     assert len(np.unique([i for step in range(4) for i in seen[step]])) == 32
 
 
+@pytest.mark.parametrize("damage", ["torn", "a spoilt block"])
 def test_a_damaged_checkpoint_costs_only_the_time_since_the_one_before(
-    shards: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    damage: str, shards: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     undisturbed = _run(everything(), shards, tmp_path / "undisturbed")
     with pytest.raises(PowerCutError), cut_after(40):
         _run(everything(), shards, tmp_path / "runs")
     (run,) = (RunDirectory(path) for path in (tmp_path / "runs").iterdir())
-    run.last.write_bytes(run.last.read_bytes()[:-100])
+    content = bytearray(run.last.read_bytes())
+    if damage == "torn":
+        del content[-100:]
+    else:
+        half = len(content) // 2
+        content[half : half + 512] = bytes(512)
+    run.last.write_bytes(content)
     assert_same_run(_run(everything(), shards, tmp_path / "runs"), undisturbed)
     assert "last.pt: not a checkpoint; going on from the one before it" in capfd.readouterr().err
+
+
+def test_a_checkpoint_of_another_network_is_one_line(shards: Path, tmp_path: Path) -> None:
+    with pytest.raises(PowerCutError), cut_after(40):
+        _run(everything(), shards, tmp_path)
+    with small_networks(build_without_norm), pytest.raises(WorkError, match="another version of"):
+        _run(everything(), shards, tmp_path)
 
 
 def test_both_checkpoints_damaged_is_one_line(shards: Path, tmp_path: Path) -> None:
