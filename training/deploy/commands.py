@@ -24,6 +24,7 @@ Refinement = Literal["neighbours", "prototypes"] | None
 
 def register(app: typer.Typer) -> None:
     app.command("predict")(predict)
+    app.command("export-onnx")(export_onnx)
 
 
 def predict(
@@ -82,6 +83,19 @@ def predict(
         show(results, counts)
     if failed:
         raise typer.Exit(1)
+
+
+def export_onnx(
+    model: Path = _MODEL,
+    out: Path = typer.Option(None, "--out", help="The file [default: model.onnx beside it]."),
+    as_json: bool = _JSON,
+) -> None:
+    """Writes a model as ONNX: uint8 pictures in, all heads and probabilities out."""
+    from training.deploy import onnx_export
+    from training.model.modelfile import model_path
+
+    target = out or model_path(model).with_suffix(".onnx")
+    print_summary("export-onnx", onnx_export.export_onnx(model, target), as_json=as_json)
 
 
 @contextmanager
