@@ -28,24 +28,13 @@ from training.head_config import (
     Section,
     check_heads,
 )
+from training.job_config import JobConfig, TrackConfig
 from training.overrides import apply_override
 
 BUNDLED = Path(__file__).parent / "configs"
+NOT_IDENTITY = {"job", "data", "track"}
+"""Sections that do not change what a run learns."""
 _DEFAULT_HEADS: list[Any] = ["country", "coordinates"]
-
-
-class JobConfig(Section):
-    """How the work is spread; not part of a run's identity, so it may go on with other values."""
-
-    workers: int = Field(default=2, ge=0)
-    """Ray Train workers; 0 trains in this process, without Ray."""
-    cpus_per_worker: int = Field(default=1, ge=1)
-    loader_threads: int = Field(default=1, ge=0, le=64)
-    """Threads per worker that read and decode images; 0 does it between the steps."""
-    checkpoint_seconds: NonNegative = 60.0
-    """A run that is killed loses this much work, and a few steps."""
-    max_failures: int = Field(default=2, ge=0)
-    """Restarts from the last checkpoint after a worker died."""
 
 
 class Config(Section):
@@ -109,6 +98,7 @@ class Config(Section):
     all epochs."""
     data: DataConfig = DataConfig()
     job: JobConfig = JobConfig()
+    track: TrackConfig = TrackConfig()
 
     @model_validator(mode="after")
     def _heads_stand_together(self) -> "Config":
@@ -151,7 +141,7 @@ def dump_config(config: Config) -> str:
 def config_hash(config: Config, data_sha256: str) -> str:
     """16 hexadecimal digits: the identity of training this configuration on this data."""
     identity = {
-        "config": config.model_dump(mode="json", exclude={"job", "data"}),
+        "config": config.model_dump(mode="json", exclude=NOT_IDENTITY),
         "data": data_sha256,
     }
     text = json.dumps(identity, sort_keys=True, separators=(",", ":"))

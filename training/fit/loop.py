@@ -32,7 +32,8 @@ from training.fit.optimiser import set_rate
 from training.fit.rundir import RunDirectory
 from training.fit.schedule import rate_factor, size_at
 from training.fit.state import RunState
-from training.fit.watch import LossWatch
+from training.fit.tracking import Trackers, open_trackers
+from training.fit.watch import Look, LossWatch
 from training.model.heads import Heads
 from training.process import Process
 
@@ -91,6 +92,9 @@ def train(
                 config.precision,
             )
         run = _Run(config, inputs, directory, process, heads, loader, evaluator)
+        if process.is_first:
+            done = run.steps_done
+            run.trackers = stack.enter_context(open_trackers(config, directory, done))
         while not run.state.is_over:
             on_epoch(run.one_epoch())
     if process.is_first:
@@ -135,6 +139,13 @@ class _Run:
         self.state = RunState(config, inputs, directory, process, model)
         self.state.resume(self.steps)
         self.network = compiled(model) if config.compile else model
+        self.trackers = Trackers()
+        self.looked_at = time.monotonic()
+
+    @property
+    def steps_done(self) -> int:
+        """Global batches since the run began."""
+        return self.state.progress.epoch * self.steps + self.state.progress.step
 
     def one_epoch(self) -> dict[str, Any]:
         """Trains (the rest of) the current epoch, validates, keeps what is best, and saves."""
@@ -143,6 +154,8 @@ class _Run:
         row = self._row()
         row["seconds"] = round(time.monotonic() - started, 3)
         self.state.end_epoch(row)
+        self.trackers.log("epoch", row)
+        self.looked_at = time.monotonic()
         return row
 
     def _train_epoch(self) -> None:
@@ -243,6 +256,21 @@ class _Run:
             )
         for name, value in look.sums().items():
             progress.sums[name] = progress.sums.get(name, 0.0) + value
+        self._log(look)
+
+    def _log(self, look: Look) -> None:
+        """A row of the steps since the last look; speed over all processes."""
+        samples, now = look.steps * self.config.batch_size, time.monotonic()
+        row = {
+            "step": self.steps_done,
+            "epoch": self.state.progress.epoch,
+            "rate": self._rate(self.steps_done - 1),
+            "loss": {name: value / samples for name, value in look.sums().items()},
+            "gradient_norm": look.gradient_norm,
+            "images_per_second": round(samples / max(1e-9, now - self.looked_at), 1),
+        }
+        self.looked_at = now
+        self.trackers.log("train", row)
 
     def _keys(self, step: int) -> list[str]:
         """Of the samples of a step of this epoch, in the order of the global batch."""

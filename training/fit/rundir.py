@@ -41,6 +41,16 @@ class RunDirectory:
         """One JSON object per epoch."""
         return self.path / "metrics.jsonl"
 
+    @property
+    def steps(self) -> Path:
+        """One JSON object per look at the losses."""
+        return self.path / "steps.jsonl"
+
+    @property
+    def tensorboard(self) -> Path:
+        """Event files of TensorBoard."""
+        return self.path / "tensorboard"
+
     def start(
         self, config: Config, shards: str | Path, data_sha256: str, code_version: str
     ) -> None:

@@ -54,6 +54,11 @@ class Look:
     def steps(self) -> int:
         return len(self._losses)
 
+    @property
+    def gradient_norm(self) -> float:
+        """Mean over the steps, before clipping."""
+        return float(self._norms.double().mean())
+
     def sums(self) -> dict[str, float]:
         """Of each head's losses."""
         return dict(zip(self._heads, self._losses.sum(dim=(0, 2)).tolist(), strict=True))

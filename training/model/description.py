@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 
 from shards.labels import Labels
-from training.config import Config
+from training.config import NOT_IDENTITY, Config
 from training.data.rights import OWN_LICENCE, Licence, licence_of_weights
 from training.head_config import Positive
 from training.model.cells.table import CellTable
@@ -97,7 +97,7 @@ def describe(
             "labels": decoder.labels,
             "cells": {name: cells.table for name, cells in decoder.cells.items()},
             "temperature": dict(decoder.temperature),
-            "config": config.model_dump(mode="json", exclude={"job", "data"}),
+            "config": config.model_dump(mode="json", exclude=NOT_IDENTITY),
             "data": data,
             "training": training,
             "licence": licence_of_weights(
