@@ -68,6 +68,16 @@ def data_sha256(shards: Path) -> str:
 
 def read_samples(shards: Path, split: str, labels: Labels) -> Samples:
     """Every sample of a split, in the order of its shards. Raises UsageError when it has none."""
+    samples = _samples(shards, open_shards(shards), read_columns(shards, split, _COLUMNS))
+    _check_classes(shards, samples, labels)
+    return samples
+
+
+def read_columns(shards: Path, split: str, columns: list[str]) -> Any:
+    """Columns of a split's metadata as an Arrow table, in the order of its shards.
+
+    Raises UsageError when the split has no sample.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -76,7 +86,7 @@ def read_samples(shards: Path, split: str, labels: Labels) -> Samples:
     files = [shards / metadata_path(name) for name in sorted(names)]
     _check_metadata(shards, manifest, {metadata_path(name) for name in names})
     try:
-        tables = [pq.read_table(file, columns=_COLUMNS) for file in files]
+        tables = [pq.read_table(file, columns=columns) for file in files]
         table = pa.concat_tables(tables) if tables else None
     except (OSError, pa.ArrowException) as error:
         raise WorkError(
@@ -84,9 +94,7 @@ def read_samples(shards: Path, split: str, labels: Labels) -> Samples:
         ) from None
     if table is None or table.num_rows == 0:
         raise UsageError(f"{shards}: the {split} split is empty; select more samples")
-    samples = _samples(shards, manifest, table)
-    _check_classes(shards, samples, labels)
-    return samples
+    return table
 
 
 def _check_metadata(shards: Path, manifest: Manifest, names: set[str]) -> None:

@@ -11,14 +11,11 @@ from torch import Tensor, nn
 from shards.console import Advance
 from training.data.loader import Loader, View
 from training.data.plan import evaluation_batches
-from training.data.samples import Samples
-from training.evaluation.metrics import Outcomes, figures
-from training.geometry import Floats, haversine_km
-from training.model.decode import Answers, Decoder
+from training.evaluation.metrics import figures
+from training.evaluation.outcomes import Judge, Outcomes, truth_of
+from training.model.decode import Decoder
 from training.model.heads import Heads
 from training.process import Process
-
-_COLUMNS = ("predicted", "rank", "distance_km", "loss")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +32,24 @@ class Evaluator:
     precision: str = "float32"
 
     def evaluate(self, network: nn.Module, process: Process) -> dict[str, Any]:
-        """All figures of `evaluation.metrics`, and the mean loss. The same in every process."""
-        outcomes, loss = self.outcomes(network, process)
-        return {**figures(outcomes), "loss": float(loss.mean())}
+        """The figures of `evaluation.metrics`. The same in every process."""
+        return figures(self.outcomes(network, process))
 
     def outcomes(
-        self, network: nn.Module, process: Process, advance: Advance | None = None
-    ) -> tuple[Outcomes, Floats]:
-        """Per sample of the split, in its order: what became of it, and its loss.
+        self,
+        network: nn.Module,
+        process: Process,
+        advance: Advance | None = None,
+        judge: Judge | None = None,
+    ) -> Outcomes:
+        """Per sample of the split, in its order. `judge`: of another truth than the samples' own.
 
-        Each process fills in its own share of a table of zeros; the sum is everyone's table.
+        Each process fills in its own share of a table of zeros; the sum is everyone's table. It
+        has 200 bytes for each sample, however many classes there are.
         """
         samples = self.loader.samples
-        table = np.zeros((len(samples), len(_COLUMNS)))
+        judge = judge or Judge(self.decoder, truth_of(samples, self.decoder))
+        table = judge.empty()
         network.eval()
         plan = evaluation_batches(
             len(samples),
@@ -60,42 +62,13 @@ class Evaluator:
             for batch in self.loader.batches(plan, View(self.size)):
                 moved = batch.to(process.device)
                 outputs = forward(network, moved.images, self.precision)
-                loss = heads.weighted(heads(outputs, moved.targets))
-                answers = self.decoder.answers(to_numpy(outputs))
-                table[batch.indices, :3] = judge(answers, samples, batch.indices)
-                table[batch.indices, 3] = loss.double().cpu().numpy()
+                loss = heads.weighted(heads(outputs, moved.targets)).double().cpu().numpy()
+                arrays = to_numpy(outputs)
+                answers = self.decoder.answers(arrays)
+                table[batch.indices] = judge.rows(arrays, answers, batch.indices, loss)
                 if advance:
                     advance(len(batch.indices))
-        table = process.sum(torch.from_numpy(table)).numpy()
-        return outcomes_from(table, samples), table[:, 3]
-
-
-def outcomes_from(table: Floats, samples: Samples) -> Outcomes:
-    """`table`: columns of `judge`, a row for each sample."""
-    return Outcomes(
-        country=samples.country,
-        predicted=table[:, 0].astype(np.int64),
-        rank=table[:, 1].astype(np.int64),
-        distance_km=table[:, 2],
-    )
-
-
-def judge(answers: Answers, samples: Samples, rows: NDArray[np.int64]) -> Floats:
-    """(rows, 3): predicted country, rank of the true one, km from the true position."""
-    lat, lon = answers.positions.T
-    distance = haversine_km(lat, lon, samples.lat[rows], samples.lon[rows])
-    true = samples.country[rows]
-    return np.column_stack(
-        [answers.countries.argmax(axis=1), rank_of(answers.countries, true), distance]
-    )
-
-
-def rank_of(probabilities: Floats, true: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How many classes stand before the true one, equal ones in index order; -1 for true = -1."""
-    own = probabilities[np.arange(len(true)), true][:, None]
-    before = np.arange(probabilities.shape[1]) < true[:, None]
-    ahead = (probabilities > own) | ((probabilities == own) & before)
-    return np.where(true < 0, -1, ahead.sum(axis=1))
+        return judge.outcomes(process.sum(torch.from_numpy(table)).numpy())
 
 
 def forward(network: nn.Module, images: Tensor, precision: str) -> dict[str, Tensor]:

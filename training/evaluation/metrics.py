@@ -1,53 +1,72 @@
-"""The figures of an evaluation, from per-sample results in plain numpy.
+"""The figures of an evaluation, from what became of each sample, in plain numpy.
 
-Ranks gather per-sample results first, so a figure over several processes is exactly the figure
-over one: medians and balanced accuracy cannot be had from sums.
+One small function for each figure. A share is one of all samples; a sample whose class the model
+does not know can only be wrong, and counts as wrong. What compares classes with each other has no
+class for it.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from training.evaluation.outcomes import Classified, Ints, Outcomes
 from training.geometry import EARTH_RADIUS_KM, GEOSCORE_SCALE_KM, Floats
 
 TOP = (1, 3, 5)
 RADII_KM = (1, 25, 200, 750, 2500)
 """Street, city, region, country, continent: the usual thresholds since Im2GPS."""
+GEOSCORE_MAX = 5000
 
 
-@dataclass(frozen=True, slots=True)
-class Outcomes:
-    """What became of each sample of a split."""
-
-    country: NDArray[np.int64]
-    """(n,) true class; -1 for a country that the model does not know."""
-    predicted: NDArray[np.int64]
-    """(n,) most probable country."""
-    rank: NDArray[np.int64]
-    """(n,) how many countries were judged more probable than the true one; -1 when unknown."""
-    distance_km: Floats
-    """(n,) between the predicted and the true position; NaN for a sample without coordinates."""
+def top_k(rank: Ints, k: int) -> float:
+    """Share of samples whose class is among the k most probable; an unknown one (-1) is not."""
+    return float(np.mean((rank >= 0) & (rank < k)))
 
 
-def top_k(outcomes: Outcomes, k: int) -> float:
-    """Share of all samples whose country is among the k most probable.
+def balanced_accuracy(true: Ints, predicted: Ints) -> float | None:
+    """Mean recall over the known classes that occur; None when none does.
 
-    A country that the model does not know counts as wrong.
+    Unknown classes (-1) are no class: as one with recall 0 they would lower the mean.
     """
-    return float(np.mean((outcomes.rank >= 0) & (outcomes.rank < k)))
-
-
-def balanced_accuracy(country: NDArray[np.int64], predicted: NDArray[np.int64]) -> float | None:
-    """Mean recall over the known countries that occur; None when none does.
-
-    Unknown countries (-1) are no class: as one with recall 0 they would lower the mean.
-    """
-    classes = np.unique(country[country >= 0])
-    if len(classes) == 0:
+    known = true >= 0
+    if not known.any():
         return None
-    return float(np.mean([np.mean(predicted[country == c] == c) for c in classes]))
+    samples = np.bincount(true[known])
+    right = np.bincount(true[known], weights=true[known] == predicted[known])
+    occurs = samples > 0
+    return float(np.mean(right[occurs] / samples[occurs]))
+
+
+def mean_nll(true_probability: Floats) -> float | None:
+    """Mean of -ln p(true class) over samples of known classes; None without any.
+
+    A probability below the smallest normal float64 counts as that.
+    """
+    known = true_probability[~np.isnan(true_probability)]
+    if len(known) == 0:
+        return None
+    return float(-np.log(np.maximum(known, np.finfo(np.float64).tiny)).mean())
+
+
+def mean_known(values: Floats) -> float | None:
+    """Mean of the values that are numbers; None without any."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else None
+
+
+def geoscores(distance_km: Floats) -> Floats:
+    """5000·exp(-d/1492.7), not rounded (OSV-5M; PIGEON rounds each)."""
+    return np.asarray(GEOSCORE_MAX * np.exp(-distance_km / GEOSCORE_SCALE_KM))
+
+
+def within(distance_km: Floats, radius_km: float) -> float:
+    """Share of distances of at most `radius_km`.
+
+    `<=` as in GeoEstimation and GeoCLIP; PIGEON and OSV-5M have `<`, which is the same unless a
+    distance equals a radius to the last bit.
+    """
+    return float(np.mean(distance_km <= radius_km))
 
 
 def wilson_interval(share: float, samples: int) -> tuple[float, float]:
@@ -60,35 +79,50 @@ def wilson_interval(share: float, samples: int) -> tuple[float, float]:
 
 
 def distance_figures(distance_km: Floats) -> dict[str, Any]:
-    """Mean and median km, the share within each radius, and the mean GeoScore, over known ones."""
+    """Km, shares within radii and mean GeoScore, over samples of which both positions are known."""
     known = distance_km[~np.isnan(distance_km)]
     if len(known) == 0:
-        return {"samples": 0, "mean": None, "median": None, "geoscore": None, "within": {}}
+        names = ("mean", "median", "p90", "geoscore")
+        return {"samples": 0, **dict.fromkeys(names), "within": {}}
     return {
         "samples": len(known),
         "mean": float(np.mean(known)),
         "median": float(np.median(known)),
-        "geoscore": float(np.mean(5000 * np.exp(-known / GEOSCORE_SCALE_KM))),
-        "within": {f"{r} km": float(np.mean(known <= r)) for r in RADII_KM},
+        "p90": float(np.quantile(known, 0.9)),
+        "geoscore": float(np.mean(geoscores(known))),
+        "within": {f"{radius} km": within(known, radius) for radius in RADII_KM},
         "earth_radius": EARTH_RADIUS_KM,
     }
 
 
-def country_figures(outcomes: Outcomes) -> dict[str, Any]:
-    low, high = wilson_interval(top_k(outcomes, 1), len(outcomes.country))
+def class_figures(outcomes: Classified) -> dict[str, Any]:
+    """Of countries or of regions. The interval is Wilson's."""
+    low, high = wilson_interval(top_k(outcomes.rank, 1), len(outcomes))
     return {
-        **{f"top{k}": top_k(outcomes, k) for k in TOP},
-        "balanced_accuracy": balanced_accuracy(outcomes.country, outcomes.predicted),
+        **{f"top{k}": top_k(outcomes.rank, k) for k in TOP},
         "top1_low": low,
         "top1_high": high,
-        "unknown": int(np.sum(outcomes.country < 0)),
+        "balanced_accuracy": balanced_accuracy(outcomes.true, outcomes.predicted),
+        "nll": mean_nll(outcomes.true_probability),
+        "unknown": int(np.sum(outcomes.true < 0)),
     }
 
 
 def figures(outcomes: Outcomes) -> dict[str, Any]:
-    """All figures of a split with at least one sample."""
+    """What is measured while training, of a split with at least one sample."""
     return {
-        "samples": len(outcomes.country),
-        "country": country_figures(outcomes),
+        "samples": len(outcomes),
+        "country": class_figures(outcomes.country),
+        "region": class_figures(outcomes.region) if outcomes.region else None,
         "distance_km": distance_figures(outcomes.distance_km),
+        "loss": float(np.mean(outcomes.loss)),
     }
+
+
+def share_figure(name: str, right: NDArray[np.bool_]) -> dict[str, float | None]:
+    """A share and its Wilson interval, as `name`, `name_low` and `name_high`; None of no sample."""
+    if len(right) == 0:
+        return {name: None, f"{name}_low": None, f"{name}_high": None}
+    share = float(right.mean())
+    low, high = wilson_interval(share, len(right))
+    return {name: share, f"{name}_low": low, f"{name}_high": high}

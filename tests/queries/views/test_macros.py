@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from enrich.geo import sphere
 from enrich.geo.countries import country_names
-from queries.views.continents import CONTINENTS, continents
 from queries.views.macros import EARTH_RADIUS_KM, SIGNATURES, add_macros
 
 _CONNECTION = duckdb.connect(":memory:")
