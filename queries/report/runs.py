@@ -66,19 +66,20 @@ def read_runs(folder: Path) -> tuple[list[Run], list[str]]:
     """The evaluated runs, best first, and one line for each file that is not what it should be."""
     runs: list[Run] = []
     problems: list[str] = []
-    for path in sorted(folder.glob("*/evaluation.json")):
+    for path in sorted(folder.glob("*/evaluation/evaluation.json")):
+        run = path.parent.parent
         try:
             evaluation = Evaluation.model_validate(load_json(path))
             runs.append(
                 Run(
-                    name=path.parent.name,
-                    config=_describe(path.with_name("config.json")),
+                    name=run.name,
+                    config=_describe(run / "config.json"),
                     evaluation=evaluation,
-                    predictions=_predictions(path.with_name("predictions.json")),
+                    predictions=_predictions(run / "predictions.json"),
                 )
             )
         except (OSError, ValueError) as error:
-            problems.append(f"runs/{path.parent.name}: {first_line(error)}")
+            problems.append(f"runs/{run.name}: {first_line(error)}")
     runs.sort(key=_rank)
     return runs, problems
 

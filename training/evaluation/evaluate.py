@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from shards.atomic import write_json
 from shards.console import progress
 from shards.errors import WorkError
 from shards.labels import Labels
@@ -16,10 +15,12 @@ from training.data.loader import Loader
 from training.data.remote import local_shards
 from training.data.samples import Samples, data_sha256, read_samples
 from training.evaluation.embed import answers_of, embed_samples, heads_of, refine, take
-from training.evaluation.inference import Evaluator, judge, outcomes_from
-from training.evaluation.metrics import Outcomes, figures
+from training.evaluation.facts import Facts, read_facts
+from training.evaluation.folder import folder_name, write_evaluation
+from training.evaluation.inference import Evaluator, to_numpy
+from training.evaluation.metrics import figures
+from training.evaluation.outcomes import Judge, Outcomes, truth_of
 from training.evaluation.views import first_views, fuse, places_of
-from training.geometry import Floats
 from training.model.heads import Heads
 from training.model.modelfile import TrainedModel, load_model, model_path
 from training.model.retrieval import Method
@@ -36,12 +37,12 @@ def evaluate_model(
     refine_by: Method | None = None,
     fuse_views: bool = False,
 ) -> dict[str, Any]:
-    """All figures of a model on one split; also written beside the model file.
+    """All figures of a model on one split; also written into a folder beside the model file.
 
     `model`: a model file or a run directory; `shards`: a directory or an address. `refine_by` takes
     positions from training photographs that look alike (`training.model.retrieval`); `fuse_views`
-    answers once for each place. The file is `evaluation.json`, with `-<split>` for another split
-    than test, `-<refine_by>` and `-fused`.
+    answers once for each place. The folder is `evaluation`, with `-<split>` for another split than
+    test, `-<refine_by>` and `-fused`; see `training.evaluation.folder`.
     Raises WorkError when the model has other classes than the shards.
     """
     path = model_path(model)
@@ -56,13 +57,13 @@ def evaluate_model(
             f" {len(trained.description.labels.countries)}); evaluate on shards of the selection"
             " that it was trained on"
         )
-    samples = read_samples(shards, split, labels)
+    samples, facts = read_samples(shards, split, labels), read_facts(shards, split)
     if refine_by:
         refine(trained, path, refine_by)
     if refine_by or fuse_views:
-        samples, outcomes, loss = _by_embeddings(trained, samples, fuse_views)
+        samples, facts, outcomes = _by_embeddings(trained, samples, facts, fuse_views)
     else:
-        outcomes, loss = _outcomes(trained, samples)
+        outcomes = _outcomes(trained, samples)
     result = {
         "model": path.name,
         "data_sha256": digest,
@@ -71,12 +72,11 @@ def evaluate_model(
         "fused_views": fuse_views,
         "countries": len(labels.countries),
         **figures(outcomes),
-        "loss": float(np.mean(loss)),
         **baselines(labels, samples),
         "per_country": per_country(labels, outcomes),
     }
     parts = [split if split != "test" else "", refine_by or "", "fused" if fuse_views else ""]
-    write_json(path.parent / f"{'-'.join(['evaluation', *filter(None, parts)])}.json", result)
+    write_evaluation(path.parent / folder_name(parts), result, outcomes, facts, trained.decoder)
     return result
 
 
@@ -93,20 +93,20 @@ def per_country(labels: Labels, outcomes: Outcomes) -> dict[str, Any]:
     """Samples, recall and median km of every country that occurs in the split, by its code."""
     rows = {}
     for country in labels.countries:
-        mine = outcomes.country == country.index
+        mine = outcomes.country.true == country.index
         if not mine.any():
             continue
         distance = outcomes.distance_km[mine]
         known = distance[~np.isnan(distance)]
         rows[country.code] = {
             "samples": int(mine.sum()),
-            "top1": float(np.mean(outcomes.rank[mine] == 0)),
+            "top1": float(np.mean(outcomes.country.right[mine])),
             "median_km": float(np.median(known)) if len(known) else None,
         }
     return rows
 
 
-def _outcomes(trained: TrainedModel, samples: Samples) -> tuple[Outcomes, Any]:
+def _outcomes(trained: TrainedModel, samples: Samples) -> Outcomes:
     description = trained.description
     config: Config = config_from(description.config)
     heads = Heads(config.heads, description.labels, trained.decoder.cells)
@@ -128,21 +128,28 @@ def _outcomes(trained: TrainedModel, samples: Samples) -> tuple[Outcomes, Any]:
 
 
 def _by_embeddings(
-    trained: TrainedModel, samples: Samples, fuse_views: bool
-) -> tuple[Samples, Outcomes, Floats]:
+    trained: TrainedModel, samples: Samples, facts: Facts, fuse_views: bool
+) -> tuple[Samples, Facts, Outcomes]:
     """The samples, or one of each place, and what became of them."""
     embeddings = embed_samples(trained, samples)
     if fuse_views:
         places = places_of(samples)
-        embeddings, samples = fuse(embeddings, places), take(samples, first_views(places))
+        first = first_views(places)
+        embeddings, samples, facts = (
+            fuse(embeddings, places),
+            take(samples, first),
+            facts.take(first),
+        )
     config = config_from(trained.description.config)
     heads = Heads(config.heads, trained.description.labels, trained.decoder.cells)
     targets = heads.targets(samples)
-    table = np.zeros((len(samples), 4))
+    judge = Judge(trained.decoder, truth_of(samples, trained.decoder))
+    table = judge.empty()
     for start in range(0, len(samples), BATCH_SIZE):
         rows = np.arange(start, min(start + BATCH_SIZE, len(samples)))
         own = {name: torch.from_numpy(values[rows]) for name, values in targets.items()}
-        losses = heads(heads_of(trained, embeddings[rows]), own)
-        table[rows, :3] = judge(answers_of(trained, embeddings[rows]), samples, rows)
-        table[rows, 3] = heads.weighted(losses).double().numpy()
-    return samples, outcomes_from(table, samples), table[:, 3]
+        outputs = heads_of(trained, embeddings[rows])
+        loss = heads.weighted(heads(outputs, own)).double().numpy()
+        answers = answers_of(trained, embeddings[rows])
+        table[rows] = judge.rows(to_numpy(outputs), answers, rows, loss)
+    return samples, facts, judge.outcomes(table)

@@ -61,7 +61,7 @@ class Classified:
 
     @property
     def right(self) -> NDArray[np.bool_]:
-        return self.rank == 0
+        return np.asarray(self.rank == 0)
 
     def take(self, rows: NDArray[np.generic]) -> "Classified":
         return Classified(
@@ -107,7 +107,9 @@ def truth_of(samples: Samples, decoder: Decoder) -> Truth:
     positions = np.column_stack([samples.lat, samples.lon])
     cells = decoder.answered_cells
     regions = region_ids(decoder.labels, samples)
-    return Truth(samples.country, true_cells(cells, positions, regions) if cells else None, positions)
+    return Truth(
+        samples.country, true_cells(cells, positions, regions) if cells else None, positions
+    )
 
 
 def true_cells(cells: Cells, positions: Floats, regions: Names) -> Ints:

@@ -58,8 +58,8 @@ def dataset(hand_made: HandMade, lostfound: Run) -> HandMade:
 
 def add_run(root: Path, name: str, evaluation: Any, predictions: Any = None) -> None:
     folder = root / "runs" / name
-    folder.mkdir(parents=True)
-    (folder / "evaluation.json").write_text(json.dumps(evaluation))
+    (folder / "evaluation").mkdir(parents=True)
+    (folder / "evaluation" / "evaluation.json").write_text(json.dumps(evaluation))
     (folder / "config.json").write_text(json.dumps({"network": "mobilenet_v3_small", "epochs": 3}))
     if predictions is not None:
         (folder / "predictions.json").write_text(json.dumps(predictions))

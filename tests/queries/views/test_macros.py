@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from enrich.geo import sphere
+from enrich.geo.continents import CONTINENTS, continents
 from enrich.geo.countries import country_names
 from queries.views.macros import EARTH_RADIUS_KM, SIGNATURES, add_macros
 

@@ -41,7 +41,7 @@ def test_refined_positions_are_training_photographs(method: Any, run: Path, shar
     assert found["distance_km"]["median"] < 60
     assert found["distance_km"]["mean"] != plain["distance_km"]["mean"]
     assert found["loss"] == pytest.approx(plain["loss"], rel=1e-4)
-    assert json.loads((run / f"evaluation-{method}.json").read_text()) == found
+    assert json.loads((run / f"evaluation-{method}" / "evaluation.json").read_text()) == found
 
 
 def test_views_are_fused(run: Path, tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_views_are_fused(run: Path, tmp_path: Path) -> None:
     found = evaluate_model(run, shards, fuse_views=True)
     assert found["samples"] == 4
     assert found["country"]["top1"] == 1.0
-    assert (run / "evaluation-fused.json").is_file()
+    assert (run / "evaluation-fused" / "evaluation.json").is_file()
 
 
 def test_several_photographs_of_one_place(run: Path, tmp_path: Path) -> None:
