@@ -25,6 +25,7 @@ Refinement = Literal["neighbours", "prototypes"] | None
 def register(app: typer.Typer) -> None:
     app.command("predict")(predict)
     app.command("export-onnx")(export_onnx)
+    app.command("card")(card)
 
 
 def predict(
@@ -96,6 +97,13 @@ def export_onnx(
 
     target = out or model_path(model).with_suffix(".onnx")
     print_summary("export-onnx", onnx_export.export_onnx(model, target), as_json=as_json)
+
+
+def card(model: Path = _MODEL, as_json: bool = _JSON) -> None:
+    """Writes the model card, README.md, beside the model; `evaluate` before gives it figures."""
+    from training.deploy.card import write_card
+
+    print_summary("card", {"card": str(write_card(model))}, as_json=as_json)
 
 
 @contextmanager
