@@ -8,6 +8,7 @@ import typer
 from shards.console import print_summary
 from shards.errors import UsageError
 from shards.remote import is_address
+from training.bench import commands as bench
 from training.deploy import commands as deploy
 from training.deploy.serve import commands as serve
 
@@ -29,6 +30,7 @@ def register(app: typer.Typer) -> None:
     app.command("train")(train)
     app.command("embed")(embed)
     app.command("evaluate")(evaluate)
+    bench.register(app)
     deploy.register(app)
     serve.register(app)
 

@@ -8,7 +8,9 @@ import hashlib
 import json
 import math
 import os
+import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
@@ -67,6 +69,8 @@ class Decoded:
         self._scaled = scaled
         self._tars = tars
         self._fetching: dict[int, Future[Path]] = {}
+        self._lock = threading.Lock()
+        self._open: dict[int, int] = {}
         self._pool = ThreadPoolExecutor(FETCHES, "fetch") if tars.are_remote else None
 
     def read(self, indices: Indices, out: NDArray[np.uint8]) -> None:
@@ -84,34 +88,44 @@ class Decoded:
     def close(self) -> None:
         if self._pool:
             self._pool.shutdown(cancel_futures=True)
+        for descriptor in self._open.values():
+            os.close(descriptor)
+        self._open.clear()
 
     def _decode(self, index: int, canvas: NDArray[np.uint8]) -> None:
         samples = self._samples
-        tar, key = samples.tars[int(samples.tar[index])], samples.keys[index]
+        number = int(samples.tar[index])
         try:
-            data = self._bytes(tar, int(samples.offset[index]), int(samples.size[index]))
+            data = self._bytes(number, int(samples.offset[index]), int(samples.size[index]))
             decode_into(data, canvas, scaled=self._scaled)
         except (OSError, ValueError) as error:
             raise WorkError(
-                f"{tar}: image {key} cannot be read ({error}); run `lostfound verify`"
+                f"{samples.tars[number]}: image {samples.keys[index]} cannot be read ({error});"
+                " run `lostfound verify`"
             ) from None
 
-    def _bytes(self, tar: Path, offset: int, size: int) -> bytes:
-        while True:
-            try:
-                descriptor = os.open(self._tars.file(tar), os.O_RDONLY)
-                break
-            except FileNotFoundError:
-                # Another process made room in the cache between the two calls.
-                if not self._tars.are_remote:
-                    raise
+    def _bytes(self, number: int, offset: int, size: int) -> bytes:
+        descriptor = self._descriptor(number)
         try:
             data = os.pread(descriptor, size, offset)
         finally:
-            os.close(descriptor)
+            if self._tars.are_remote:
+                os.close(descriptor)
         if len(data) != size:
             raise ValueError(f"the shard ends {size - len(data)} bytes too early")
         return data
+
+    def _descriptor(self, number: int) -> int:
+        """Of a tar; those of the cache are not kept open, so that they may go from there."""
+        tar = self._samples.tars[number]
+        while self._tars.are_remote:
+            # Another process may make room in the cache between the two calls.
+            with suppress(FileNotFoundError):
+                return os.open(self._tars.file(tar), os.O_RDONLY)
+        with self._lock:
+            if number not in self._open:
+                self._open[number] = os.open(tar, os.O_RDONLY)
+            return self._open[number]
 
 
 class Kept:

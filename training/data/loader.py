@@ -1,5 +1,6 @@
 """Batches of pixels: what a plan names, decoded ahead of use and changed by a view."""
 
+import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -98,6 +99,7 @@ class Loader:
         )
         self._targets = dict(targets or {})
         self._on_device = device.type != "cpu"
+        self._buffers = _Buffers()
         self._threads = 0 if self._resident is not None else threads
         self._pool = ThreadPoolExecutor(threads, "loader") if self._threads else None
 
@@ -157,7 +159,7 @@ class Loader:
         draws = view.draws(hashes, self._canvases.size)
         width, height = self._canvases.size if self._on_device else view.size
         # Those of a resident array are taken from it when the batch is wanted.
-        images = np.empty((len(rows) * (self._resident is None), height, width, 3), np.uint8)
+        images = self._buffers.take((len(rows) * (self._resident is None), height, width, 3))
         return _Pending(rows, images, draws, view.size)
 
     def _fill(self, batch: "_Pending", part: slice) -> None:
@@ -195,3 +197,22 @@ class _Pending:
     images: NDArray[np.uint8]
     draws: Draws | None
     size: Size
+
+
+class _Buffers:
+    """Memory of batches, used again once nobody holds them: new pages cost a tenth of decoding."""
+
+    def __init__(self) -> None:
+        self._free: list[NDArray[np.uint8]] = []
+
+    def take(self, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+        # Those of another shape belong to an earlier view, or to the last batch of a split.
+        self._free = [array for array in self._free if array.shape == shape]
+        array = self._free.pop() if self._free else np.empty(shape, np.uint8)
+        # Tensors hold the view; what is cut out of it meanwhile is held by the loader's own work.
+        view = array[:]
+        weakref.finalize(view, self._give_back, array).atexit = False
+        return view
+
+    def _give_back(self, array: NDArray[np.uint8]) -> None:
+        self._free.append(array)

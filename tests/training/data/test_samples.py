@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from shards.errors import UsageError, WorkError
 from shards.labels import Labels
@@ -65,6 +66,23 @@ def test_a_sample_shown_again_is_changed_in_another_way(shards: Path) -> None:
     assert batch.indices.tolist() == [3, 3, 3]
     assert np.array_equal(batch.images[0], alone.images[0])
     assert len({image.numpy().tobytes() for image in batch.images}) == 3
+
+
+def test_a_batch_that_is_held_is_never_written_again(shards: Path) -> None:
+    samples = _train(shards)
+    plan = [np.arange(start, start + 8) for start in (0, 8, 16, 24)] * 3
+    places: set[int] = set()
+    with Loader(samples, (32, 18), threads=2) as loader:
+        held = list(loader.batches(plan, View((32, 18))))
+        copies = [batch.images.clone() for batch in loader.batches(plan, View((32, 18)))]
+        numbers = [batch.images[2:].numpy()[1] for batch in held]
+        assert all(torch.equal(b.images, c) for b, c in zip(held, copies, strict=True))
+        del held
+        for batch in loader.batches(plan, View((32, 18))):
+            places.add(batch.images.data_ptr())
+        assert all(np.array_equal(n, c[3]) for n, c in zip(numbers, copies, strict=True))
+    # Memory of batches that nobody holds serves again.
+    assert len(places) < len(plan)
 
 
 @pytest.mark.parametrize("damage", [b"not an image", encode(picture(PLACES[0], 0))[:-200]])
