@@ -6,7 +6,7 @@ signs round.
 
 Crop, rotation and resize are one bilinear sampling of the *canvas*, an image of up to twice the
 network's size: from there a bilinear tap neither misses pixels nor blurs, whatever the crop. All
-changes of colour are one affine map. OpenCV does it on the CPU, where it takes a quarter of the
+changes of colour are one affine map. OpenCV does it on the CPU, where it takes an eighth of the
 time that torch takes, and torch on a GPU; their pixels agree within two levels of 255.
 """
 
@@ -157,15 +157,16 @@ def _with_opencv(
     scale[:2, 2] = 0.5 / width - 0.5, 0.5 / height - 0.5
     matrix = crop @ scale
     matrix[:, 2] -= 0.5
-    cv2.warpAffine(
-        image,
+    # Four channels take half the time of three.
+    changed = cv2.warpAffine(
+        cv2.cvtColor(image, cv2.COLOR_RGB2RGBA),
         matrix,
         (width, height),
-        dst=out,
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         # Only half a pixel of interpolation at the very edge ever reaches outside.
         borderMode=cv2.BORDER_REPLICATE,
     )
+    cv2.cvtColor(changed, cv2.COLOR_RGBA2RGB, dst=out)
     grey = float(_LUMA @ cv2.mean(out)[:3])
     cv2.transform(out, np.column_stack([colours, np.full(3, lift * grey)]), dst=out)
 
