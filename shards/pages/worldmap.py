@@ -30,10 +30,14 @@ class Cell:
     samples: int
 
 
-def world_map(cells: Iterable[Cell], countries: Mapping[str, tuple[str, int]]) -> str:
+def world_map(
+    cells: Iterable[Cell],
+    countries: Mapping[str, tuple[str, int]],
+    label: str = "World map of the samples",
+) -> str:
     """Countries shaded by their samples, with a dot for each cell; area in proportion.
 
-    `countries`: code to (name, samples).
+    `countries`: code to (name, samples). `label`: what a screen reader says.
     """
     most = max((samples for _, samples in countries.values()), default=0)
     # Logarithmic, because counts of countries span orders of magnitude.

@@ -101,18 +101,19 @@ def photograph(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Pixels:
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
+    too_many = f"{name}: more than {max_pixels / 1e6:g} megapixels; resize it"
     Image.init()  # by name, Pillow opens only formats that it has loaded
     try:
         with Image.open(
             io.BytesIO(data), formats=[f for f in FORMATS if f in Image.OPEN]
         ) as opened:
             if opened.width * opened.height > max_pixels:
-                raise TooManyPixelsError(
-                    f"{name}: more than {max_pixels / 1e6:g} megapixels; resize it"
-                )
+                raise TooManyPixelsError(too_many)
             return np.array(_to_rgb(ImageOps.exif_transpose(opened)))
     except WorkError:
         raise
+    except Image.DecompressionBombError:
+        raise TooManyPixelsError(too_many) from None
     except UnidentifiedImageError:
         raise UnknownFormatError(f"{name}: not an image of {', '.join(FORMATS)}") from None
     except Exception as error:  # Pillow's decoders raise many kinds of errors for damaged files

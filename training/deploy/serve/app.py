@@ -58,7 +58,7 @@ def make_app(core: Core, settings: Settings, metrics: Metrics | None = None) -> 
     _add_errors(app, metrics)
     _add_predict(app, service)
     _add_state(app, service, metrics)
-    add_pages(app, settings)
+    add_pages(app, core, settings)
     return app
 
 

@@ -2,33 +2,35 @@
 
 from pathlib import Path
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from training.deploy.serve.map import world_svg
+from shards.pages.pages import TEMPLATES, environment
+from shards.pages.worldmap import world_map
+from training.deploy.serve.core import Core
 from training.deploy.serve.refusal import Refusal
 from training.deploy.serve.settings import Settings
 
 _FOLDER = Path(__file__).with_name("page")
-_TYPES = {"serve.css": "text/css", "serve.js": "text/javascript", "map.js": "text/javascript"}
+_FILES = {
+    "style.css": (TEMPLATES / "style.css", "text/css"),
+    "serve.css": (_FOLDER / "serve.css", "text/css"),
+    "serve.js": (_FOLDER / "serve.js", "text/javascript"),
+    "map.js": (_FOLDER / "map.js", "text/javascript"),
+    "icon.svg": (_FOLDER / "icon.svg", "image/svg+xml"),
+}
 
 
-def add_pages(app: FastAPI, settings: Settings) -> None:
-    templates = Environment(
-        loader=FileSystemLoader(_FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+def add_pages(app: FastAPI, core: Core, settings: Settings) -> None:
+    templates = environment(_FOLDER)
     home = templates.get_template("index.html").render(
-        world=Markup(world_svg()),  # noqa: S704 - our own outlines
+        world=Markup(world_map([], {}, "World map")),  # noqa: S704 - our own outlines
         max_images=settings.max_images,
         max_mib=settings.max_body_bytes >> 20,
+        model=_model(core),
     )
-    files = {name: (_FOLDER / name).read_bytes() for name in _TYPES}
+    files = {name: (path.read_bytes(), kind) for name, (path, kind) in _FILES.items()}
 
     @app.get("/", include_in_schema=False)
     async def page() -> Response:
@@ -38,8 +40,21 @@ def add_pages(app: FastAPI, settings: Settings) -> None:
     async def file(name: str) -> Response:
         if name not in files:
             raise Refusal(404, "not_found", "no such file of the page")
-        return Response(files[name], media_type=_TYPES[name])
+        content, kind = files[name]
+        return Response(content, media_type=kind)
 
     @app.get("/docs", include_in_schema=False)
-    async def docs() -> Response:
-        return HTMLResponse(templates.get_template("docs.html").render(api=app.openapi()))
+    async def docs(request: Request) -> Response:
+        page = templates.get_template("docs.html")
+        address, has_token = str(request.base_url), settings.token is not None
+        return HTMLResponse(page.render(api=app.openapi(), address=address, has_token=has_token))
+
+
+def _model(core: Core) -> str:
+    description = core.trained.description
+    cells = core.trained.decoder.answered_cells
+    size = f"{description.preprocessing.width} x {description.preprocessing.height}"
+    knows = f"{len(description.labels.countries)} countries"
+    if cells is not None:
+        knows += f", {len(cells)} regions"
+    return f"{description.network} at {size} pixels, {knows}, {core.sha256[:12]}"

@@ -72,7 +72,7 @@ class Service:
     async def _predict(self, request: Request, top: int, together: bool) -> list[dict[str, Any]]:
         settings = self._settings
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind.startswith(("multipart/", "application/x-www-form-urlencoded")):
+        if kind.startswith("multipart/"):
             message = "send the image file itself as the body (curl --data-binary @file), or JSON"
             raise Refusal(415, "wrong_type", f"{kind}: {message}")
         with self._budget.share() as share:
