@@ -30,14 +30,10 @@ class Cell:
     samples: int
 
 
-def world_map(
-    cells: Iterable[Cell],
-    countries: Mapping[str, tuple[str, int]],
-    label: str = "World map of the samples",
-) -> str:
+def world_map(cells: Iterable[Cell], countries: Mapping[str, tuple[str, int]]) -> str:
     """Countries shaded by their samples, with a dot for each cell; area in proportion.
 
-    `countries`: code to (name, samples). `label`: what a screen reader says.
+    `countries`: code to (name, samples).
     """
     most = max((samples for _, samples in countries.values()), default=0)
     # Logarithmic, because counts of countries span orders of magnitude.

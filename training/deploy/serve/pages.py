@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
 from shards.pages.pages import TEMPLATES, environment
-from shards.pages.worldmap import world_map
+from shards.pages.worldmap import draw_world
 from training.deploy.serve.core import Core
 from training.deploy.serve.refusal import Refusal
 from training.deploy.serve.settings import Settings
@@ -25,7 +25,7 @@ _FILES = {
 def add_pages(app: FastAPI, core: Core, settings: Settings) -> None:
     templates = environment(_FOLDER)
     home = templates.get_template("index.html").render(
-        world=Markup(world_map([], {}, "World map")),  # noqa: S704 - our own outlines
+        world=Markup(draw_world({}, "", "World map")),  # noqa: S704 - our own outlines
         max_images=settings.max_images,
         max_mib=settings.max_body_bytes >> 20,
         model=_model(core),
