@@ -20,21 +20,20 @@ from torch import Tensor, nn
 from shards.console import print_line
 from shards.errors import UsageError, WorkError
 from training.config import Config
-from training.data.augment import canvas_size
-from training.data.loader import Batch, Loader, View
-from training.data.plan import Indices, Order, share, steps_per_epoch, training_batches
-from training.evaluation.inference import Evaluator, forward
+from training.data.loader import Batch, View
+from training.data.plan import Indices, share, steps_per_epoch, training_batches
+from training.evaluation.inference import forward
 from training.fit.compiled import compile_failure, compiled
 from training.fit.inputs import Inputs, build_network, check_batch
-from training.fit.memory import is_out_of_memory, largest_that_fits, memory_advice
+from training.fit.memory import is_out_of_memory, memory_advice
 from training.fit.mixup import draw_share, mix_images, mixed_losses
 from training.fit.optimiser import set_rate
+from training.fit.readers import Readers, open_readers
 from training.fit.rundir import RunDirectory
 from training.fit.schedule import rate_factor, size_at
 from training.fit.state import RunState
 from training.fit.tracking import Trackers, open_trackers
 from training.fit.watch import Look, LossWatch
-from training.model.heads import Heads
 from training.process import Process
 
 CHECK_STEPS = 20
@@ -57,41 +56,8 @@ def train(
     """
     check_batch(config, process.world_size)
     with ExitStack() as stack:
-        threads = config.job.loader_threads
-        heads = Heads(config.heads, inputs.labels, inputs.decoder.cells)
-        size = config.image.width, config.image.height
-        loader = stack.enter_context(
-            Loader(
-                inputs.train,
-                canvas_size(*size, config.augment, inputs.train.frame),
-                threads=threads,
-                targets=heads.targets(inputs.train),
-                device=process.device,
-                scaled=True,
-                data=config.data,
-            )
-        )
-        evaluator = None
-        if inputs.validation is not None:
-            targets = heads.targets(inputs.validation)
-            evaluator = Evaluator(
-                stack.enter_context(
-                    Loader(
-                        inputs.validation,
-                        size,
-                        threads=threads,
-                        targets=targets,
-                        device=process.device,
-                        data=config.data,
-                    )
-                ),
-                inputs.decoder,
-                heads,
-                size,
-                max(1, config.batch_size // (process.world_size * config.accumulate)),
-                config.precision,
-            )
-        run = _Run(config, inputs, directory, process, heads, loader, evaluator)
+        readers = stack.enter_context(open_readers(config, inputs, process))
+        run = _Run(config, inputs, directory, process, readers)
         if process.is_first:
             done = run.steps_done
             run.trackers = stack.enter_context(open_trackers(config, directory, done))
@@ -115,24 +81,14 @@ class _Run:
         inputs: Inputs,
         directory: RunDirectory,
         process: Process,
-        heads: Heads,
-        loader: Loader,
-        evaluator: Evaluator | None,
+        readers: Readers,
     ) -> None:
         self.config, self.inputs, self.process = config, inputs, process
-        self.loader, self.evaluator = loader, evaluator
-        self.heads = heads.to(process.device)
-        train = inputs.train
-        self.order = Order(
-            train.hashes,
-            train.country,
-            train.tar,
-            config.seed,
-            config.balance,
-            config.shuffle_shards,
-        )
+        self.readers, self.heads = readers, readers.heads
         self.steps = steps_per_epoch(len(inputs.train), config.batch_size)
-        self.watch = LossWatch([head.name for head in heads.options], config.batch_size, process)
+        self.watch = LossWatch(
+            [head.name for head in self.heads.options], config.batch_size, process
+        )
         model = build_network(config, inputs.decoder).to(process.device)
         if config.channels_last:
             model = model.to(memory_format=torch.channels_last)
@@ -163,7 +119,7 @@ class _Run:
         size = size_at(config.progressive, config.image, progress.epoch, config.epochs)
         view = View(size, config.augment, config.seed, progress.epoch)
         self.network.train()
-        for batch in self.loader.batches(self._plan(progress.step), view):
+        for batch in self.readers.train.batches(self._plan(progress.step), view):
             self._step_or_explain(batch.to(self.process.device))
             progress.step += 1
             if progress.step % CHECK_STEPS == 0 or progress.step == self.steps:
@@ -174,7 +130,7 @@ class _Run:
     def _plan(self, first_step: int, process: Process | None = None) -> Iterator[Indices]:
         process = process or self.process
         return training_batches(
-            self.order,
+            self.readers.order,
             batch_size=self.config.batch_size,
             epoch=self.state.progress.epoch,
             world_size=process.world_size,
@@ -199,7 +155,7 @@ class _Run:
     def _step(self, batch: Batch) -> None:
         """One update. Nothing in it waits for the device."""
         config, process, state = self.config, self.process, self.state
-        number = state.progress.epoch * self.steps + state.progress.step
+        number = self.steps_done
         # Dropout differs between ranks and steps, and is the same again after a restart.
         torch.manual_seed((config.seed << 40) + number * process.world_size + process.rank)
         set_rate(state.optimiser, self._rate(number))
@@ -291,30 +247,35 @@ class _Run:
             "rate": self._rate(done * self.steps - 1),
             "loss": {name: value / seen for name, value in progress.sums.items()},
         }
-        if self.evaluator and (done == config.epochs or done % config.validate_every == 0):
+        evaluator = self.readers.evaluator
+        if evaluator and (done == config.epochs or done % config.validate_every == 0):
             self.state.share_statistics()
-            row["validation"] = self.evaluator.evaluate(self.state.deployed, self.process)
+            row["validation"] = evaluator.evaluate(self.state.deployed, self.process)
             if not math.isfinite(loss := row["validation"]["loss"]):
                 raise self._not_finite(f"the validation loss is {loss} after epoch {done}")
         return row
 
     def _explain_memory(self, batch: Batch) -> WorkError:
-        """Finds by trial how many samples a pass can take, with room for the optimiser's state."""
-        config, state = self.config, self.state
-        state.optimiser.zero_grad()
-        parameters = list(state.model.parameters())
-        needed = [] if state.optimiser.state else [torch.empty_like(p) for p in parameters * 2]
+        progress, directory = self.state.progress, self.state.directory
+        self.state.optimiser.zero_grad()
+        advice = memory_advice(
+            lambda samples: self._attempt(part_of(batch, slice(0, samples))),
+            len(batch.indices),
+            self.config.accumulate,
+            self.process.world_size,
+        )
+        place = f"epoch {progress.epoch + 1}, step {progress.step + 1}"
+        return WorkError(f"{directory.path}: out of memory in {place}: {advice}")
 
-        def attempt(samples: int) -> None:
-            losses = self._losses(state.model, part_of(batch, slice(0, samples)), None)
-            torch.autograd.grad(self.heads.weighted(losses).sum(), parameters, allow_unused=True)
-
-        samples = len(batch.indices)
-        fits = largest_that_fits(attempt, -(-samples // config.accumulate))
-        del needed
-        place = f"epoch {state.progress.epoch + 1}, step {state.progress.step + 1}"
-        advice = memory_advice(samples, config.accumulate, fits, self.process.world_size)
-        return WorkError(f"{state.directory.path}: out of memory in {place}: {advice}")
+    def _attempt(self, batch: Batch) -> None:
+        """Needs the memory that a pass with this batch needs, and changes no weights."""
+        parameters = list(self.state.model.parameters())
+        moments = (
+            [] if self.state.optimiser.state else [torch.empty_like(p) for p in parameters * 2]
+        )
+        losses = self._losses(self.state.model, batch, None)
+        torch.autograd.grad(self.heads.weighted(losses).sum(), parameters, allow_unused=True)
+        del moments
 
 
 def part_of(batch: Batch, which: slice) -> Batch:

@@ -34,12 +34,17 @@ def largest_that_fits(attempt: Callable[[int], None], samples: int) -> int | Non
     return None
 
 
-def memory_advice(samples: int, passes: int, fits: int | None, processes: int) -> str:
-    """What to change when a process's `samples` in so many passes did not fit."""
-    at_once = f"{-(-samples // passes)} samples at once do not fit"
+def memory_advice(attempt: Callable[[int], None], samples: int, passes: int, processes: int) -> str:
+    """What to change when a process's `samples` in so many passes did not fit; finds out by trial.
+
+    `attempt`: one pass with so many samples.
+    """
+    at_once = -(-samples // passes)
+    fits = largest_that_fits(attempt, at_once)
+    start = f"{at_once} samples at once do not fit"
     if fits is None:
-        return f"{at_once}, nor do {LEAST_SAMPLES}; choose smaller images or a smaller network"
-    advice = f"{at_once}, {fits} do (tried); set batch_size={fits * processes}"
+        return f"{start}, nor do {LEAST_SAMPLES}; choose smaller images or a smaller network"
+    advice = f"{start}, {fits} do (tried); set batch_size={fits * processes}"
     needed = -(-samples // fits)
     if samples // needed < LEAST_SAMPLES:
         return advice
