@@ -53,7 +53,12 @@ def local_shards(shards: str | Path) -> Path:
 
 
 def address_of(shards: Path) -> str | None:
-    """Where the shards stand of which this directory is a copy; None for shards of this machine."""
+    """Where the shards stand of which this directory is a copy; None for shards of this machine.
+
+    Only the cache has copies: a shard directory from elsewhere cannot name an address.
+    """
+    if not shards.resolve().is_relative_to(cache_folder()):
+        return None
     try:
         record: dict[str, Any] = json.loads((shards / _SOURCE).read_text(encoding="utf-8"))
     except FileNotFoundError:

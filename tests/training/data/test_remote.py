@@ -118,6 +118,15 @@ def test_shards_that_changed_are_one_line(tmp_path: Path) -> None:
             local_shards(url)
 
 
+def test_only_the_cache_names_addresses(shards: Path, tmp_path: Path) -> None:
+    """Shards that somebody sends along with a file of that name fetch nothing."""
+    sent = tmp_path / "sent"
+    shutil.copytree(shards, sent)
+    (sent / "source.json").write_text('{"address": "http://127.0.0.1:9/shards"}')
+    assert address_of(sent) is None
+    assert torch.equal(_images(sent), _images(shards))
+
+
 def test_nothing_there_is_one_line(tmp_path: Path) -> None:
     with web_server(tmp_path) as (url, _), pytest.raises(UsageError, match=r"no manifest\.json"):
         local_shards(f"{url}/absent")

@@ -107,6 +107,18 @@ def test_a_shard_that_ends_early_is_named(tmp_path: Path) -> None:
         list(loader.batches([np.arange(8)], View((32, 18))))
 
 
+def test_shards_that_changed_since_the_manifest_are_named(tmp_path: Path) -> None:
+    shards = make_shards(tmp_path / "s", {"train": 8})
+    tar = shards / "data" / "train-000001.tar"
+    tar.write_bytes(tar.read_bytes()[:-1024])
+    with pytest.raises(WorkError, match=r"train-000001\.tar: \d+ bytes, but \d+ in the manifest"):
+        _train(shards)
+    metadata = shards / "metadata" / "train-000000.parquet"
+    metadata.write_bytes(metadata.read_bytes() + b"x")
+    with pytest.raises(WorkError, match=r"train-000000\.parquet: not the file that the manifest"):
+        _train(shards)
+
+
 def test_missing_pieces_are_one_line(tmp_path: Path) -> None:
     shards = make_shards(tmp_path / "s", {"train": 8})
     labels = read_labels(shards)
