@@ -89,6 +89,8 @@ class _Run:
         self.watch = LossWatch(
             [head.name for head in self.heads.options], config.batch_size, process
         )
+        # Sizes of pictures are few, so trying which kernels are quickest pays.
+        torch.backends.cudnn.benchmark = True
         model = build_network(config, inputs.decoder).to(process.device)
         if config.channels_last:
             model = model.to(memory_format=torch.channels_last)
