@@ -10,13 +10,13 @@ from shards.errors import UsageError
 from shards.remote import is_address
 from training.bench import commands as bench
 from training.deploy import commands as deploy
+from training.deploy.argument import MODEL
 from training.deploy.serve import commands as serve
 
 _SHARDS = typer.Option(
     ..., "--shards", help="A shard directory, as `build` writes it, or its address."
 )
 _JSON = typer.Option(False, "--json", help="Print the summary as one JSON object.")
-_MODEL = typer.Argument(..., help="A model file or a run directory.")
 
 
 Refinement = Literal["neighbours", "prototypes"] | None
@@ -55,7 +55,7 @@ def train(
 
 
 def evaluate(
-    model: Path = _MODEL,
+    model: Path = MODEL,
     shards: str = _SHARDS,
     split: str = typer.Option("test", "--split", help="train, validation or test."),
     refine: Refinement = _REFINE,
@@ -71,7 +71,7 @@ def evaluate(
     print_summary("evaluate", result, as_json=as_json)
 
 
-def embed(model: Path = _MODEL, shards: str = _SHARDS, as_json: bool = _JSON) -> None:
+def embed(model: Path = MODEL, shards: str = _SHARDS, as_json: bool = _JSON) -> None:
     """Writes the embeddings of the training split beside the model, for --refine."""
     from training.evaluation.embed import embed_training_split
 

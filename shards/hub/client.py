@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import httpx2
 from huggingface_hub import (
@@ -41,8 +41,8 @@ SILENCE_S = 300.0
 WAITS_S = (1.0, 2.0, 4.0, 8.0)
 LONGEST_WAIT_S = 60.0
 _PASSING = (408, 429, 500, 502, 503, 504)
-_KIND = "dataset"
 _BRANCH = "main"
+Kind = Literal["dataset", "model"]
 
 Result = TypeVar("Result")
 
@@ -61,28 +61,36 @@ class Remote:
 class Hub:
     """One repository on the Hub. Raises UsageError and WorkError alone, in one line."""
 
-    def __init__(self, repo: str) -> None:
-        """`repo` is NAMESPACE/NAME, or NAME in the token's own namespace."""
+    def __init__(self, repo: str, kind: Kind = "dataset", *, read_only: bool = False) -> None:
+        """`repo` is NAMESPACE/NAME, or NAME in the token's own namespace.
+
+        What is public can be read without a token.
+        """
+        self.kind: Kind = kind
         with explained(repo):
             validate_repo_id(repo)
             token = get_token()
-            if not token:
+            if not token and not (read_only and "/" in repo):
                 raise no_token()
             _be_quiet_and_patient()
             self._api = HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None, token=token)
+            if not token:
+                self.repo = repo
+                return
             user = _patiently(self._api.whoami)["name"]
             self.repo = repo if "/" in repo else f"{user}/{repo}"
 
     @property
     def url(self) -> str:
-        return f"{self._api.endpoint}/datasets/{self.repo}"
+        folder = "datasets/" if self.kind == "dataset" else ""
+        return f"{self._api.endpoint}/{folder}{self.repo}"
 
     def look(self, revision: str = _BRANCH) -> Remote | None:
         """The repository at a revision; None when there is none that the token may see."""
         with explained(self.repo):
             try:
                 info = _patiently(
-                    lambda: self._api.repo_info(self.repo, repo_type=_KIND, revision=revision)
+                    lambda: self._api.repo_info(self.repo, repo_type=self.kind, revision=revision)
                 )
             except RepositoryNotFoundError as error:
                 # Also what the client makes of a token that is not valid any more.
@@ -92,7 +100,7 @@ class Hub:
             tree = _patiently(
                 lambda: list(
                     self._api.list_repo_tree(
-                        self.repo, recursive=True, revision=info.sha, repo_type=_KIND
+                        self.repo, recursive=True, revision=info.sha, repo_type=self.kind
                     )
                 )
             )
@@ -101,17 +109,22 @@ class Hub:
 
     def read(self, path: str, revision: str) -> bytes:
         """The content of a small file."""
-        with explained(self.repo), tempfile.TemporaryDirectory(prefix="lostfound-") as folder:
+        with tempfile.TemporaryDirectory(prefix="lostfound-") as folder:
+            return self.download(path, revision, Path(folder)).read_bytes()
+
+    def download(self, path: str, revision: str, folder: Path) -> Path:
+        """Puts a file into a folder of ours; returns where it is."""
+        with explained(self.repo):
             found = self._api.hf_hub_download(
-                self.repo, path, repo_type=_KIND, revision=revision, local_dir=folder
+                self.repo, path, repo_type=self.kind, revision=revision, local_dir=folder
             )
-            return Path(found).read_bytes()
+            return Path(found)
 
     def create(self, *, private: bool) -> None:
         try:
             with explained(self.repo):
                 _patiently(
-                    lambda: self._api.create_repo(self.repo, repo_type=_KIND, private=private)
+                    lambda: self._api.create_repo(self.repo, repo_type=self.kind, private=private)
                 )
         except WorkError as error:
             if "somebody else" in str(error):
@@ -128,7 +141,7 @@ class Hub:
             additions = [_addition(directory, file) for file in batch]
             with explained(self.repo):
                 self._api.preupload_lfs_files(
-                    self.repo, additions, repo_type=_KIND, free_memory=False
+                    self.repo, additions, repo_type=self.kind, free_memory=False
                 )
             done += additions
             advance(sum(file.bytes for file in batch))
@@ -145,7 +158,7 @@ class Hub:
                     self.repo,
                     operations,  # type: ignore[arg-type]
                     commit_message=message,
-                    repo_type=_KIND,
+                    repo_type=self.kind,
                     parent_commit=parent,
                 )
             )
@@ -156,7 +169,7 @@ class Hub:
             try:
                 _patiently(
                     lambda: self._api.create_tag(
-                        self.repo, tag=name, revision=commit, repo_type=_KIND
+                        self.repo, tag=name, revision=commit, repo_type=self.kind
                     )
                 )
             except HfHubHTTPError as error:
@@ -170,7 +183,7 @@ class Hub:
     def tags(self) -> dict[str, str]:
         """The commit of each tag."""
         with explained(self.repo):
-            refs = _patiently(lambda: self._api.list_repo_refs(self.repo, repo_type=_KIND))
+            refs = _patiently(lambda: self._api.list_repo_refs(self.repo, repo_type=self.kind))
         return {tag.name: tag.target_commit for tag in refs.tags}
 
 

@@ -1,19 +1,22 @@
 """The verbs of a trained model in use: arguments in, one core function called, result printed."""
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
 from shards.console import print_line, print_summary, progress
+from training.deploy.argument import MODEL
 
 if TYPE_CHECKING:
+    from training.deploy.notify import Notify
     from training.deploy.sources import Fetch, Found, OpenFetcher
 
-_MODEL = typer.Argument(..., help="A model file or a run directory.")
+
 _JSON = typer.Option(False, "--json", help="Print the result as JSON.")
 _REFINE = typer.Option(
     None, "--refine", help="Positions from training photographs that look alike; see `embed`."
@@ -24,13 +27,16 @@ Refinement = Literal["neighbours", "prototypes"] | None
 
 def register(app: typer.Typer) -> None:
     app.command("predict")(predict)
+    app.command("watch")(watch)
     app.command("export-onnx")(export_onnx)
     app.command("card")(card)
+    app.command("push")(push)
+    app.command("pull")(pull)
 
 
 def predict(
     context: typer.Context,
-    model: Path = _MODEL,
+    model: Path = MODEL,
     images: list[str] = typer.Argument(
         ..., help="Files, folders, http(s) addresses; - reads a list of them from stdin."
     ),
@@ -86,8 +92,56 @@ def predict(
         raise typer.Exit(1)
 
 
+def watch(
+    model: Path = MODEL,
+    folder: Path = typer.Argument(..., help="Where photographs appear."),
+    top: int = _TOP,
+    refine: Refinement = _REFINE,
+    existing: bool = typer.Option(False, "--existing", help="Also those that are there already."),
+    notify: str = typer.Option(
+        "", "--notify", help="A command that gets the image's name and the answer as arguments."
+    ),
+    desktop: bool = typer.Option(False, "--desktop", help="Notify through notify-send."),
+    seconds: float = typer.Option(1.0, "--seconds", min=0.1, help="From one look to the next."),
+    as_json: bool = typer.Option(False, "--json", help="A JSON object for each image, a line."),
+) -> None:
+    """Predicts for every image that appears in a folder, until Ctrl-C."""
+    from training.deploy.notify import notifiers
+    from training.deploy.predict import ready
+    from training.deploy.watch import watch
+
+    tell = notifiers(notify, use_desktop=desktop)
+    trained = ready(model, top, refine)
+    print_line(f"watching {folder}; Ctrl-C stops")
+    answered = failed = 0
+    try:
+        for answer in watch(trained, folder, top, existing=existing, seconds=seconds):
+            answered += "error" not in answer
+            failed += "error" in answer
+            _announce(answer, tell, as_json=as_json)
+    except KeyboardInterrupt:
+        print_summary("watch", {"answered": answered, "failed": failed}, as_json=as_json)
+
+
+def _announce(answer: dict[str, Any], tell: "list[Notify]", *, as_json: bool) -> None:
+    """One line on stdout, and a notification."""
+    from training.deploy.show import in_short, printable
+
+    name = printable(Path(answer["image"]).name)
+    # A command that is told of it must not take it for an option.
+    name = f"./{name}" if name.startswith("-") else name
+    text = printable(answer.get("error") or in_short(answer))
+    if as_json:
+        print(json.dumps(answer, ensure_ascii=False, allow_nan=False), flush=True)
+    else:
+        print(f"{name}: {text}", flush=True)
+    for notify in tell:
+        if problem := notify(name, text):
+            print_line(f"lostfound: not notified: {problem}")
+
+
 def export_onnx(
-    model: Path = _MODEL,
+    model: Path = MODEL,
     out: Path = typer.Option(None, "--out", help="The file [default: model.onnx beside it]."),
     as_json: bool = _JSON,
 ) -> None:
@@ -99,11 +153,43 @@ def export_onnx(
     print_summary("export-onnx", onnx_export.export_onnx(model, target), as_json=as_json)
 
 
-def card(model: Path = _MODEL, as_json: bool = _JSON) -> None:
+def card(model: Path = MODEL, as_json: bool = _JSON) -> None:
     """Writes the model card, README.md, beside the model; `evaluate` before gives it figures."""
     from training.deploy.card import write_card
 
     print_summary("card", {"card": str(write_card(model))}, as_json=as_json)
+
+
+def push(
+    model: Path = MODEL,
+    repo: str = typer.Option(..., "--repo", help="NAMESPACE/NAME on the Hub, or NAME in yours."),
+    public: bool = typer.Option(False, "--public", help="Everybody sees it; else you alone."),
+    overwrite: bool = typer.Option(
+        False, "--overwrite", help="Also into a repository that holds other files."
+    ),
+    tag: str = typer.Option("", "--tag", help="A name for this version, like v1.0."),
+    as_json: bool = _JSON,
+) -> None:
+    """Brings a model with its card, and a model.onnx beside it, to the Hugging Face Hub.
+
+    The token comes from HF_TOKEN or `hf auth login`.
+    """
+    from training.deploy.repository import PushOptions, push_model
+
+    options = PushOptions(repo, public=public, overwrite=overwrite, tag=tag)
+    print_summary("push", push_model(model, options), as_json=as_json)
+
+
+def pull(
+    repo: str = typer.Argument(..., help="OWNER/NAME on the Hub."),
+    out: Path = typer.Option(..., "--out", help="The directory that it goes into."),
+    revision: str = typer.Option("main", "--revision", help="A branch, a tag or a commit."),
+    as_json: bool = _JSON,
+) -> None:
+    """Fetches a model from the Hugging Face Hub and checks it."""
+    from training.deploy.repository import pull_model
+
+    print_summary("pull", pull_model(repo, out, revision), as_json=as_json)
 
 
 @contextmanager

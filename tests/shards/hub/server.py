@@ -105,25 +105,26 @@ def hub_server(root: Path) -> Iterator[Hub]:
 
 
 _REPO = r"(?P<repo>[\w.-]+/[\w.-]+)"
+_KIND = "(?:datasets|models)"
 _ROUTES: list[tuple[str, str, str]] = [
     ("GET", r"/api/whoami-v2", "whoami"),
     ("POST", r"/api/repos/create", "create"),
     ("POST", r"/api/validate-yaml", "yaml"),
-    ("GET", rf"/api/datasets/{_REPO}/tree/(?P<rev>[^/]+)(?:/(?P<path>.+))?", "tree"),
-    ("POST", rf"/api/datasets/{_REPO}/paths-info/(?P<rev>[^/]+)", "paths"),
-    ("POST", rf"/api/datasets/{_REPO}/preupload/(?P<rev>[^/]+)", "preupload"),
-    ("POST", rf"/api/datasets/{_REPO}/commit/(?P<rev>[^/]+)", "commit"),
-    ("POST", rf"/api/datasets/{_REPO}/tag/(?P<rev>[^/]+)", "tag"),
-    ("GET", rf"/api/datasets/{_REPO}/refs", "refs"),
-    ("GET", rf"/api/datasets/{_REPO}(?:/revision/(?P<rev>[^/]+))?", "info"),
-    ("POST", rf"/datasets/{_REPO}\.git/info/lfs/objects/batch", "batch"),
-    ("GET", rf"/datasets/{_REPO}/resolve/(?P<rev>[^/]+)/(?P<path>.+)", "resolve"),
-    ("HEAD", rf"/datasets/{_REPO}/resolve/(?P<rev>[^/]+)/(?P<path>.+)", "resolve"),
+    ("GET", rf"/api/{_KIND}/{_REPO}/tree/(?P<rev>[^/]+)(?:/(?P<path>.+))?", "tree"),
+    ("POST", rf"/api/{_KIND}/{_REPO}/paths-info/(?P<rev>[^/]+)", "paths"),
+    ("POST", rf"/api/{_KIND}/{_REPO}/preupload/(?P<rev>[^/]+)", "preupload"),
+    ("POST", rf"/api/{_KIND}/{_REPO}/commit/(?P<rev>[^/]+)", "commit"),
+    ("POST", rf"/api/{_KIND}/{_REPO}/tag/(?P<rev>[^/]+)", "tag"),
+    ("GET", rf"/api/{_KIND}/{_REPO}/refs", "refs"),
+    ("GET", rf"/api/{_KIND}/{_REPO}(?:/revision/(?P<rev>[^/]+))?", "info"),
+    ("POST", rf"(?:/datasets)?/{_REPO}\.git/info/lfs/objects/batch", "batch"),
+    ("GET", rf"(?:/datasets)?/{_REPO}/resolve/(?P<rev>[^/]+)/(?P<path>.+)", "resolve"),
+    ("HEAD", rf"(?:/datasets)?/{_REPO}/resolve/(?P<rev>[^/]+)/(?P<path>.+)", "resolve"),
     ("PUT", r"/lfs/(?P<oid>[0-9a-f]{64})", "upload"),
     ("PUT", r"/lfs/(?P<oid>[0-9a-f]{64})/(?P<part>\d+)", "part"),
     ("POST", r"/lfs/(?P<oid>[0-9a-f]{64})/complete", "complete"),
     ("POST", r"/lfs/verify", "verify"),
-    ("GET", rf"/api/datasets/{_REPO}/xet-write-token/(?P<rev>[^/]+)", "xet_token"),
+    ("GET", rf"/api/{_KIND}/{_REPO}/xet-write-token/(?P<rev>[^/]+)", "xet_token"),
     ("POST", r"/cas/v1/xorbs/default/(?P<name>[0-9a-f]{64})", "xorb"),
     ("GET", r"/cas/v1/chunks/default-merkledb/(?P<name>[0-9a-f]{64})", "chunk"),
     ("POST", r"/cas(?:/v1)?/shards", "shard"),
@@ -176,7 +177,7 @@ class _Handler(BaseHTTPRequestHandler):
         if given and given != f"Bearer {TOKEN}":
             raise RefusedError(401, "Invalid credentials in Authorization header")
         repo = self.hub.store.repos.get(values.get("repo", ""))
-        if not given and (repo is None or repo.private or self.command != "GET"):
+        if not given and (repo is None or repo.private or self.command not in ("GET", "HEAD")):
             raise RefusedError(401, "Invalid username or password.")
 
     # Each endpoint.

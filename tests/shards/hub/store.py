@@ -9,7 +9,7 @@ from typing import Any
 
 from shards.hub.plan import git_blob
 
-LFS_SUFFIXES = (".tar", ".parquet", ".png")
+LFS_SUFFIXES = (".tar", ".parquet", ".png", ".safetensors", ".onnx")
 LFS_BYTES = 10 << 20
 
 

@@ -8,6 +8,7 @@ import typer
 
 from shards.console import print_line, print_summary
 from shards.errors import UsageError
+from training.deploy.argument import MODEL
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _LIMITS, _CLUSTER = "Limits", "Cluster"
@@ -19,7 +20,7 @@ def register(app: typer.Typer) -> None:
 
 
 def serve(
-    model: Path = typer.Argument(..., help="A model file or a run directory."),
+    model: Path = MODEL,
     host: str = typer.Option("127.0.0.1", "--host", help="Where to listen."),
     port: int = typer.Option(8000, "--port", min=0, max=65535, help="0 takes a free one."),
     allow_host: list[str] = typer.Option(
