@@ -11,6 +11,7 @@ _JSON = typer.Option(False, "--json", help="Print the result as JSON.")
 def register(app: typer.Typer) -> None:
     """Adds this stage's benchmarks to the `lostfound bench` group."""
     bench_group(app).command("loader")(bench_loading)
+    bench_group(app).command("train")(bench_training)
 
 
 def bench_loading(
@@ -23,3 +24,22 @@ def bench_loading(
     from training.bench.loader import bench_loader
 
     print_summary("bench loader", bench_loader(images, rounds, shards), as_json=as_json)
+
+
+def bench_training(
+    network: str = typer.Option(None, help="One network, instead of the usual cases."),
+    size: str = typer.Option("130x80", help="Its input, WIDTHxHEIGHT."),
+    batch: int = typer.Option(256, min=2, help="Images of a step."),
+    precision: str = typer.Option("bfloat16", help="bfloat16 or float32."),
+    threads: int = typer.Option(8, min=0, help="Threads that decode."),
+    compiled: bool = typer.Option(False, "--compile", help="Compile the network."),
+    steps: int = typer.Option(0, min=0, help="Of a measurement [default: 60 on a GPU, else 6]."),
+    rounds: int = typer.Option(3, min=1, help="Rounds; the median counts."),
+    as_json: bool = _JSON,
+) -> None:
+    """Training from shards against training on images that are on the device already."""
+    from training.bench.train import bench_train, case_of
+
+    case = case_of(network, size, batch, precision, threads, compiled) if network else None
+    result = bench_train([case] if case else None, steps, rounds)
+    print_summary("bench train", result, as_json=as_json)

@@ -42,8 +42,8 @@ def bench_loader(images: int = 2000, rounds: int = 5, shards: str | None = None)
     A row's `ratio` is to as many bare decoders as it has workers. `shards`: the first training
     images of these, else synthetic photographs of 320x180; those of the first one's size.
     """
-    with _folder() as folder:
-        samples = _first(shards, images) if shards else _synthetic(folder, images)
+    with bench_folder() as folder:
+        samples = _first(shards, images) if shards else synthetic_samples(folder, images)
         jpegs = list(_jpegs(samples))
         rows, columns = simplejpeg.decode_jpeg_header(jpegs[0])[:2]
         ways = list(product(MODES, WORKERS, (False, True)))
@@ -131,7 +131,7 @@ def _jpegs(samples: Samples) -> Iterator[bytes]:
         yield read_range(samples.tars[tar], int(offset), int(size))
 
 
-def _synthetic(folder: Path, images: int) -> Samples:
+def synthetic_samples(folder: Path, images: int) -> Samples:
     """Photographs that compress about as well as street scenes, in one tar."""
     from enrich.bench.photographs import photograph
 
@@ -161,7 +161,7 @@ def _synthetic(folder: Path, images: int) -> Samples:
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
+def bench_folder() -> Iterator[Path]:
     """A folder for the photographs, and for the cache while it is there."""
     before = os.environ.get(FOLDER_VARIABLE)
     with tempfile.TemporaryDirectory(prefix="lostfound-bench-", dir=Path.cwd()) as folder:
