@@ -16,9 +16,9 @@ from training.data.remote import local_shards
 from training.data.samples import Samples, data_sha256, read_samples
 from training.evaluation.embed import answers_of, embed_samples, heads_of, refine, take
 from training.evaluation.facts import Facts, read_facts
+from training.evaluation.figures import all_figures
 from training.evaluation.folder import folder_name, write_evaluation
 from training.evaluation.inference import Evaluator, to_numpy
-from training.evaluation.metrics import figures
 from training.evaluation.outcomes import Judge, Outcomes, truth_of
 from training.evaluation.views import first_views, fuse, places_of
 from training.model.heads import Heads
@@ -36,6 +36,7 @@ def evaluate_model(
     *,
     refine_by: Method | None = None,
     fuse_views: bool = False,
+    subset: frozenset[str] = frozenset(),
 ) -> dict[str, Any]:
     """All figures of a model on one split; also written into a folder beside the model file.
 
@@ -43,6 +44,7 @@ def evaluate_model(
     positions from training photographs that look alike (`training.model.retrieval`); `fuse_views`
     answers once for each place. The folder is `evaluation`, with `-<split>` for another split than
     test, `-<refine_by>` and `-fused`; see `training.evaluation.folder`.
+    `subset`: codes of countries to measure by themselves too.
     Raises WorkError when the model has other classes than the shards.
     """
     path = model_path(model)
@@ -71,9 +73,8 @@ def evaluate_model(
         "refined_by": refine_by,
         "fused_views": fuse_views,
         "countries": len(labels.countries),
-        **figures(outcomes),
+        **all_figures(outcomes, facts, trained.decoder, subset),
         **baselines(labels, samples),
-        "per_country": per_country(labels, outcomes),
     }
     parts = [split if split != "test" else "", refine_by or "", "fused" if fuse_views else ""]
     write_evaluation(path.parent / folder_name(parts), result, outcomes, facts, trained.decoder)
@@ -87,23 +88,6 @@ def baselines(labels: Labels, samples: Samples) -> dict[str, float]:
         "chance_top1": 1 / len(labels.countries),
         "majority_top1": float(np.mean(samples.country == majority.index)),
     }
-
-
-def per_country(labels: Labels, outcomes: Outcomes) -> dict[str, Any]:
-    """Samples, recall and median km of every country that occurs in the split, by its code."""
-    rows = {}
-    for country in labels.countries:
-        mine = outcomes.country.true == country.index
-        if not mine.any():
-            continue
-        distance = outcomes.distance_km[mine]
-        known = distance[~np.isnan(distance)]
-        rows[country.code] = {
-            "samples": int(mine.sum()),
-            "top1": float(np.mean(outcomes.country.right[mine])),
-            "median_km": float(np.median(known)) if len(known) else None,
-        }
-    return rows
 
 
 def _outcomes(trained: TrainedModel, samples: Samples) -> Outcomes:

@@ -8,6 +8,7 @@ import numpy as np
 
 from training.data.samples import read_columns
 from training.evaluation.outcomes import Ints
+from training.geometry import Floats
 from training.model.cells.table import Names
 
 _COLUMNS = ["key", "tar", "tar_offset", "tar_size", "country_code", "region_id", "group_id"]
@@ -58,3 +59,14 @@ def read_facts(shards: Path, split: str) -> Facts:
 def names(values: list[Any]) -> Names:
     """Texts, "" for None."""
     return np.array([value or "" for value in values], dtype=np.str_)
+
+
+def locate(positions: Floats) -> tuple[Names, Names]:
+    """Country code and region id of known positions, (n, 2) degrees; "" for none, as in the sea."""
+    from enrich.geo.locators import Polygons
+    from enrich.geo.regions import load_region_table
+
+    table = load_region_table()
+    found = Polygons(table).locate(*positions.T)
+    ids = list(table.index)
+    return names(found.countries), names([ids[i] if i >= 0 else "" for i in found.regions.tolist()])

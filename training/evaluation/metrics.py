@@ -8,7 +8,6 @@ class for it.
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from training.evaluation.outcomes import Classified, Ints, Outcomes
 from training.geometry import EARTH_RADIUS_KM, GEOSCORE_SCALE_KM, Floats
@@ -38,15 +37,17 @@ def balanced_accuracy(true: Ints, predicted: Ints) -> float | None:
     return float(np.mean(right[occurs] / samples[occurs]))
 
 
-def mean_nll(true_probability: Floats) -> float | None:
-    """Mean of -ln p(true class) over samples of known classes; None without any.
+def log_losses(true_probability: Floats) -> Floats:
+    """-ln p(true class) of each sample; NaN stays.
 
     A probability below the smallest normal float64 counts as that.
     """
-    known = true_probability[~np.isnan(true_probability)]
-    if len(known) == 0:
-        return None
-    return float(-np.log(np.maximum(known, np.finfo(np.float64).tiny)).mean())
+    return np.asarray(-np.log(np.maximum(true_probability, np.finfo(np.float64).tiny)))
+
+
+def mean_nll(true_probability: Floats) -> float | None:
+    """Mean negative log-likelihood over samples of known classes; None without any."""
+    return mean_known(log_losses(true_probability))
 
 
 def mean_known(values: Floats) -> float | None:
@@ -117,12 +118,3 @@ def figures(outcomes: Outcomes) -> dict[str, Any]:
         "distance_km": distance_figures(outcomes.distance_km),
         "loss": float(np.mean(outcomes.loss)),
     }
-
-
-def share_figure(name: str, right: NDArray[np.bool_]) -> dict[str, float | None]:
-    """A share and its Wilson interval, as `name`, `name_low` and `name_high`; None of no sample."""
-    if len(right) == 0:
-        return {name: None, f"{name}_low": None, f"{name}_high": None}
-    share = float(right.mean())
-    low, high = wilson_interval(share, len(right))
-    return {name: share, f"{name}_low": low, f"{name}_high": high}
