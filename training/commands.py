@@ -16,13 +16,8 @@ from training.deploy.serve import commands as serve
 _SHARDS = typer.Option(
     ..., "--shards", help="A shard directory, as `build` writes it, or its address."
 )
-_JSON = typer.Option(False, "--json", help="Print the summary as one JSON object.")
-
-
 Refinement = Literal["neighbours", "prototypes"] | None
-_REFINE = typer.Option(
-    None, "--refine", help="Positions from training photographs that look alike; see `embed`."
-)
+_JSON = typer.Option(False, "--json", help="Print the summary as one JSON object.")
 
 
 def register(app: typer.Typer) -> None:
@@ -56,19 +51,41 @@ def train(
 
 def evaluate(
     model: Path = MODEL,
-    shards: str = _SHARDS,
+    shards: str = typer.Option(
+        None, "--shards", help="A shard directory, or the address of a published one."
+    ),
     split: str = typer.Option("test", "--split", help="train, validation or test."),
-    refine: Refinement = _REFINE,
+    subset: str = typer.Option(
+        None, "--subset", help="Country codes, or a file of them, to measure by themselves too."
+    ),
+    refine: Refinement = typer.Option(
+        None, "--refine", help="Positions from training photographs that look alike; see `embed`."
+    ),
     fuse_views: bool = typer.Option(
         False, "--fuse-views", help="One answer for all views with the same coordinates."
     ),
-    as_json: bool = _JSON,
+    map_labels: bool = typer.Option(
+        False, "--map-labels", help="Read shards with another label table by the codes of classes."
+    ),
+    as_json: bool = typer.Option(False, "--json", help="Print all figures as one JSON object."),
 ) -> None:
-    """Measures a model on a split and writes evaluation.json beside it."""
+    """Measures a model and writes figures, tables and a page into a folder beside it."""
     from training.evaluation.evaluate import evaluate_model
+    from training.evaluation.headline import headline
 
-    result = evaluate_model(model, shards, split, refine_by=refine, fuse_views=fuse_views)
-    print_summary("evaluate", result, as_json=as_json)
+    if shards is None:
+        raise UsageError("evaluate: nothing to evaluate on; give --shards")
+    result = evaluate_model(
+        model,
+        shards,
+        split,
+        refine_by=refine,
+        fuse_views=fuse_views,
+        subset=subset,
+        map_labels=map_labels,
+    )
+    where = model if model.is_dir() else model.parent
+    print_summary("evaluate", result if as_json else headline(result, where), as_json=as_json)
 
 
 def embed(model: Path = MODEL, shards: str = _SHARDS, as_json: bool = _JSON) -> None:

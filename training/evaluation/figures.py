@@ -79,7 +79,7 @@ def _shares(outcomes: Outcomes, facts: Facts, decoder: Decoder) -> dict[Path, Fl
     own = continents_of(facts.country)
     guessed = continents_of(codes_of(decoder, outcomes.country.predicted))
     countries, regions = _where(outcomes.positions)
-    found = {
+    found: dict[Path, Floats] = {
         ("continent", "top1"): _share(own == guessed, has_country),
         ("position", "country"): _share(countries == facts.country, has_country),
         ("position", "region"): _share(regions == facts.region, has_region),

@@ -74,7 +74,8 @@ def balanced_accuracy_of(true: Ints, predicted: Ints) -> Statistic:
 
 
 def _divided(above: Floats, below: Floats) -> Floats:
-    return np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
+    found: Floats = np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
+    return found
 
 
 def intervals(

@@ -6,8 +6,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from shards.errors import UsageError, WorkError
-from tests.training.shardmaker import PLACES, make_shards
+from tests.training.shardmaker import PLACES, Place, make_shards
 from training.evaluation.evaluate import evaluate_model
+from training.evaluation.metrics import wilson_interval
 
 
 def test_the_written_figures(run: Path, shards: Path) -> None:
@@ -59,8 +60,8 @@ def test_a_row_for_each_sample(run: Path, shards: Path) -> None:
     picture = tar[first["tar_offset"] : first["tar_offset"] + first["tar_size"]]
     assert picture.startswith(b"\xff\xd8")
     countries = (run / "evaluation" / "countries.csv").read_text().splitlines()
-    assert countries[0].startswith("country,samples,top1")
-    assert countries[1].startswith("BR,3,1.0,")
+    assert countries[0].startswith("country,name,continent,samples,top1,")
+    assert countries[1].startswith("BR,Brazil,South America,3,1.0,")
     assert (run / "evaluation" / "confusion.csv").read_text().splitlines() == [
         "country,predicted,samples", "BR,BR,3", "DE,DE,3", "JP,JP,3", "SE,SE,2"
     ]  # fmt: skip
@@ -74,5 +75,68 @@ def test_what_cannot_be_evaluated(run: Path, shards: Path, tmp_path: Path) -> No
     with pytest.raises(UsageError, match="the holdout split is empty"):
         evaluate_model(run, shards, "holdout")
     other = make_shards(tmp_path / "other", places=PLACES[:3])
-    with pytest.raises(WorkError, match=r"label table differs .*3 countries against 4"):
+    with pytest.raises(WorkError, match=r"label table differs .*3 countries against 4.*--map"):
         evaluate_model(run, other)
+    with pytest.raises(UsageError, match=r"--subset: GERMANY: no such country; did you mean DE"):
+        evaluate_model(run, shards, subset="Germany")
+
+
+def test_another_label_table_by_codes(run: Path, tmp_path: Path) -> None:
+    """Japan comes first in it, and Peru is unknown to the model."""
+    peru = Place("PE", "Peru", "PER-504", -12.0, -77.0, PLACES[0].colour)
+    other = make_shards(tmp_path / "other", {"test": 6}, places=(PLACES[2], PLACES[1], peru))
+    found = evaluate_model(run, other, map_labels=True, subset="DE,JP")
+    assert found["samples"] == 6
+    assert (found["country"]["unknown"], found["country"]["top1"]) == (2, pytest.approx(4 / 6))
+    assert found["country"]["balanced_accuracy"] == 1.0
+    assert found["region"]["unknown"] == 2
+    assert found["subset"]["samples"] == 4
+    assert found["subset"]["country"]["top1"] == 1.0
+    assert found["per_country"]["PE"]["known"] is False
+    # Peru's pictures have the colour of Brazil's.
+    assert found["confusions"] == [{"country": "PE", "predicted": "BR", "samples": 2}]
+    assert found["continent"]["top1"] == 1.0
+    rows = pq.read_table(run / "evaluation" / "predictions.parquet").to_pylist()
+    assert rows[2]["country"] == "PE"
+    assert rows[2]["country_rank"] is None
+    assert rows[2]["region"] == "PER-504"
+    strange = make_shards(tmp_path / "strange", {"test": 2}, places=(peru,))
+    with pytest.raises(WorkError, match="the model knows none of its countries"):
+        evaluate_model(run, strange, map_labels=True)
+
+
+def test_all_figures(run: Path, shards: Path) -> None:
+    found = evaluate_model(run, shards)
+    assert found["continent"]["top1"] == 1.0
+    assert found["region"]["top1"] == 1.0
+    assert found["region_to_country"]["summed"] == 1.0
+    assert found["region_to_country"]["argmax"] == 1.0
+    assert found["position"]["country"] == 1.0
+    assert found["country"]["top1_low"] == pytest.approx(wilson_interval(1.0, 11)[0])
+    distance = found["distance_km"]
+    for name in ("median", "mean", "p90", "geoscore"):
+        assert distance[f"{name}_low"] <= distance[name] <= distance[f"{name}_high"]
+    assert distance["within"]["200 km"] == 1.0
+    assert distance["within"]["200 km_high"] == 1.0
+    assert found["interval"]["over"] == "samples"
+    assert sum(row["samples"] for row in found["calibration"]["reliability"]) == 11
+    assert evaluate_model(run, shards) == found
+    assert (run / "evaluation" / "index.html").is_file()
+
+
+def test_samples_in_groups_are_drawn_together(run: Path, tmp_path: Path) -> None:
+    games = {f"test-{n:04d}": {"group_id": f"game-{n // 4}"} for n in range(12)}
+    shards = make_shards(tmp_path / "s", {"test": 12}, changes=games)
+    found = evaluate_model(run, shards, map_labels=True)
+    assert (found["interval"]["over"], found["interval"]["drawn"]) == ("groups", 3)
+
+
+def test_one_sample_without_coordinates(run: Path, tmp_path: Path) -> None:
+    nowhere = {"test-0000": {"lat": None, "lon": None, "region_id": None, "region_index": -1}}
+    shards = make_shards(tmp_path / "s", {"test": 1}, changes=nowhere)
+    found = evaluate_model(run, shards, map_labels=True)
+    assert found["samples"] == 1
+    assert found["country"]["top1"] == 1.0
+    assert found["distance_km"]["median"] is None
+    assert found["region"]["balanced_accuracy"] is None
+    assert found["position"]["region"] is None
