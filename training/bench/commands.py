@@ -12,6 +12,7 @@ def register(app: typer.Typer) -> None:
     """Adds this stage's benchmarks to the `lostfound bench` group."""
     bench_group(app).command("loader")(bench_loading)
     bench_group(app).command("train")(bench_training)
+    bench_group(app).command("serve")(bench_serving)
 
 
 def bench_loading(
@@ -43,3 +44,16 @@ def bench_training(
     case = case_of(network, size, batch, precision, threads, compiled) if network else None
     result = bench_train([case] if case else None, steps, rounds)
     print_summary("bench train", result, as_json=as_json)
+
+
+def bench_serving(
+    images: int = typer.Option(400, min=1, help="Photographs of a round."),
+    rounds: int = typer.Option(3, min=1, help="Rounds; the median counts."),
+    network: str = typer.Option("resnet18", help="Of a model that has learnt nothing."),
+    clients: int = typer.Option(64, min=1, help="That send at once."),
+    as_json: bool = _JSON,
+) -> None:
+    """Images per second over HTTP against the same network without it; latencies."""
+    from training.bench.serving import bench_serve
+
+    print_summary("bench serve", bench_serve(images, rounds, network, clients), as_json=as_json)

@@ -2,7 +2,7 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
@@ -10,7 +10,11 @@ from shards.console import print_line, print_summary
 from shards.errors import UsageError
 from training.deploy.argument import MODEL
 
+if TYPE_CHECKING:
+    from training.deploy.serve.settings import Settings
+
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
+Refine = Literal["neighbours", "prototypes"] | None
 _LIMITS, _CLUSTER = "Limits", "Cluster"
 
 
@@ -26,7 +30,7 @@ def serve(
     allow_host: list[str] = typer.Option(
         [], "--allow-host", help="Name by which a proxy calls this server; repeatable."
     ),
-    refine: Literal["neighbours", "prototypes"] | None = typer.Option(
+    refine: Refine = typer.Option(
         None, "--refine", help="Positions from training photographs that look alike; see `embed`."
     ),
     max_batch: int = typer.Option(
@@ -47,17 +51,29 @@ def serve(
     max_megapixels: float = typer.Option(
         60, "--max-megapixels", min=0.001, help="Of one image.", rich_help_panel=_LIMITS
     ),
+    ray: bool = typer.Option(
+        False, "--ray", help="On a Ray cluster, with Ray Serve.", rich_help_panel=_CLUSTER
+    ),
+    replicas: int = typer.Option(
+        1, "--replicas", min=1, help="With --ray: servers.", rich_help_panel=_CLUSTER
+    ),
+    max_replicas: int = typer.Option(
+        None, "--max-replicas", min=1, help="More when busy.", rich_help_panel=_CLUSTER
+    ),
+    cpus: float = typer.Option(
+        1, "--cpus", min=0, help="Of each replica.", rich_help_panel=_CLUSTER
+    ),
+    gpus: float = typer.Option(
+        0, "--gpus", min=0, help="Of each replica.", rich_help_panel=_CLUSTER
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print the totals as one JSON object."),
 ) -> None:
     """Answers over HTTP, and on a page, where photographs were taken. Ctrl-C stops it.
 
     The token that --host needs beyond this machine comes from LOSTFOUND_SERVE_TOKEN.
     """
-    from training.deploy.serve.app import make_app
-    from training.deploy.serve.core import Core
-    from training.deploy.serve.metrics import Metrics
-    from training.deploy.serve.server import listen, make_server, run_server
-    from training.deploy.serve.settings import TOKEN_VARIABLE, Settings
+    from training.deploy.serve.settings import TOKEN_VARIABLE, Settings, without_token
+    from training.model.modelfile import model_path
 
     local = host in _LOOPBACK
     defaults = Settings()
@@ -75,6 +91,33 @@ def serve(
         raise UsageError(f"--max-images {max_images}: more than --max-waiting {max_waiting}")
     if not local and settings.token is None:
         print_line(f"serve: {host} is open to others; set {TOKEN_VARIABLE} to ask for a token")
+    if ray:
+        from training.deploy.serve.ray_app import Options
+        from training.deploy.serve.ray_server import serve_on_ray
+
+        options = Options(
+            model=model_path(model),
+            refine=refine,
+            replicas=replicas,
+            max_replicas=max_replicas,
+            cpus=cpus,
+            gpus=gpus,
+            settings=without_token(settings),
+        )
+        serve_on_ray(options, host, port, lambda at: print_line(f"serve: {at}/; Ctrl-C stops it"))
+        print_summary("serve", {"replicas": replicas}, as_json=as_json)
+        return
+    _serve_here(model, settings, refine, host, port, as_json=as_json)
+
+
+def _serve_here(
+    model: Path, settings: "Settings", refine: Refine, host: str, port: int, *, as_json: bool
+) -> None:
+    from training.deploy.serve.app import make_app
+    from training.deploy.serve.core import Core
+    from training.deploy.serve.metrics import Metrics
+    from training.deploy.serve.server import listen, make_server, run_server
+
     listening = listen(host, port)
     metrics = Metrics()
     app = make_app(Core(model, settings.max_pixels, refine), settings, metrics)

@@ -1,7 +1,8 @@
 """What the server allows, so that no client can use up the machine."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 TOKEN_VARIABLE = "LOSTFOUND_SERVE_TOKEN"  # noqa: S105 - the name of the variable, not a token
 
@@ -41,3 +42,8 @@ class Settings:
         default_factory=lambda: os.environ.get(TOKEN_VARIABLE) or None, repr=False
     )
     """Asked for by /v1/ and /metrics when set."""
+
+
+def without_token(settings: Settings) -> dict[str, Any]:
+    """The limits as a mapping that may be written down and shown."""
+    return {f.name: getattr(settings, f.name) for f in fields(settings) if f.name != "token"}
