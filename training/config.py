@@ -71,6 +71,12 @@ class Config(Section):
     """Of the learning rate; see `training.fit_config`."""
     optimiser: OptimiserConfig = OptimiserConfig()
     dropout: float = Field(default=0.2, ge=0, lt=1)
+    kaiming_heads: bool = False
+    """A defect of the original, for its reproduction: heads start with weights as large as those of
+    hidden layers (`kaiming_normal_`, fan out), so the first answers are wild guesses."""
+    half_normalisation: bool = False
+    """A defect of the original, for its reproduction: pixels are centred on 0.5 and divided by 0.5,
+    whatever the network's weights were trained with."""
     norm_momentum: float | None = Field(default=None, gt=0, le=1)
     """Momentum of batch-norm statistics; `null` keeps the network's own."""
     ema_decay: float = Field(default=0.0, ge=0, lt=1)
@@ -151,9 +157,13 @@ def config_hash(config: Config, data_sha256: str) -> str:
 def _find(name: str) -> Path:
     if (path := Path(name)).is_file():
         return path
-    if (bundled := BUNDLED / f"{name}.yaml").is_file() and "/" not in name:
-        return bundled
-    names = ", ".join(sorted(p.stem for p in BUNDLED.glob("*.yaml")))
+    bundled = {
+        path.relative_to(BUNDLED).with_suffix("").as_posix(): path
+        for path in BUNDLED.rglob("*.yaml")
+    }
+    if name in bundled:
+        return bundled[name]
+    names = ", ".join(sorted(bundled))
     raise UsageError(f"{name}: no such configuration file; bundled ones are {names}")
 
 

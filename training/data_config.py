@@ -47,3 +47,9 @@ class AugmentConfig(Section):
     """As a share of the circle of colours."""
     once: bool = False
     """A defect of the original, for its reproduction: every epoch shows the first epoch's view."""
+    fixed_crop: bool = False
+    """A defect of the original, for its reproduction: every crop is the frame's middle, as high as
+    the frame and 4:3, whatever was drawn, and is stretched to the network's shape."""
+    black_corners: bool = False
+    """A defect of the original, for its reproduction: what a turned crop shows of the outside of
+    the frame is black."""

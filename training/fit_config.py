@@ -18,6 +18,8 @@ class OptimiserConfig(Section):
     weight_decay: NonNegative = 0.05
     clip_norm: NonNegative = 5.0
     """Largest norm of the whole gradient; 0 does not clip."""
+    decay_everything: bool = False
+    """A defect of the original, for its reproduction: norms and biases are decayed, too."""
 
     def trunk_rate(self) -> float:
         return self.head_lr / 10 if self.trunk_lr is None else self.trunk_lr

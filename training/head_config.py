@@ -7,7 +7,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 HeadName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
-Mode = Literal["softmax", "pigeon", "report"]
+Mode = Literal["softmax", "pigeon", "report", "cartesian"]
 
 
 class Section(BaseModel):
@@ -87,6 +87,9 @@ class CoordinatesHead(Section):
     kind: Literal["coordinates"] = "coordinates"
     name: HeadName = "coordinates"
     weight: NonNegative = 1.0
+    kilometres: bool = False
+    """A defect of the original, for its reproduction: the head learns Cartesian kilometres, and its
+    loss is their mean squared error."""
 
 
 class OffsetHead(Section):

@@ -23,10 +23,13 @@ from training.data.counter import Hashes, uniforms
 from training.data_config import AugmentConfig
 
 Draws = NDArray[np.float64]
-"""(n, 9), a row for each image, see `draw`."""
+"""(n, 11), a row for each image, see `draw`."""
 
 DETAIL = 2.0
 """Largest canvas, as a multiple of the network's input."""
+
+FALLBACK_ASPECT = 4 / 3
+"""Of torchvision's RandomResizedCrop when no crop that it tries fits the frame."""
 
 # Rec. 601 luma, which a fully desaturated pixel shows, and the two axes of colour of YIQ (NTSC).
 _LUMA = np.array([0.299, 0.587, 0.114])
@@ -55,7 +58,8 @@ def draw(hashes: Hashes, options: AugmentConfig, seed: int, epoch: int) -> Draws
 
     Columns: share of the frame's area, aspect ratio over the network's, degrees, place of the crop
     in the room that it has (x and y, -0.5 to 0.5), and the factors of brightness, contrast and
-    saturation, then the shift of hue as a share of the circle.
+    saturation, then the shift of hue as a share of the circle. The last two are defects of the
+    original, 1 or 0: the crop is always the middle of the frame, and black beyond its edge.
     """
     numbers = uniforms(hashes, seed, 0 if options.once else epoch, 9)
     either = 2 * numbers - 1  # -1 to 1
@@ -70,13 +74,15 @@ def draw(hashes: Hashes, options: AugmentConfig, seed: int, epoch: int) -> Draws
             1 + either[:, 6] * options.contrast,
             1 + either[:, 7] * options.saturation,
             either[:, 8] * options.hue,
+            np.full(len(hashes), options.fixed_crop),
+            np.full(len(hashes), options.black_corners),
         ]
     )
 
 
 def no_change(images: int) -> Draws:
     """The draws that only resize."""
-    return np.tile(np.array([1, 1, 0, 0, 0, 1, 1, 1, 0], dtype=np.float64), (images, 1))
+    return np.tile(np.array([1, 1, 0, 0, 0, 1, 1, 1, 0, 0, 0], dtype=np.float64), (images, 1))
 
 
 def augment_batch(images: Tensor, draws: Draws, width: int, height: int) -> Tensor:
@@ -90,12 +96,12 @@ def augment_batch(images: Tensor, draws: Draws, width: int, height: int) -> Tens
     crops = crop_matrices(draws, columns, rows, width / height)
     maps, lifts = colour_maps(draws)
     if images.device.type != "cpu":
-        return _with_torch(images, crops, maps, lifts, width, height)
+        return _with_torch(images, crops, maps, lifts, width, height, black=bool(draws[0, 10]))
     changed = np.empty((len(images), height, width, 3), np.uint8)
-    for image, crop, linear, lift, out in zip(
-        images.numpy(), crops, maps, lifts, changed, strict=True
+    for image, crop, linear, lift, black, out in zip(
+        images.numpy(), crops, maps, lifts, draws[:, 10] > 0, changed, strict=True
     ):
-        _with_opencv(image, crop, linear, lift, out)
+        _with_opencv(image, crop, linear, lift, out, black=black)
     return torch.from_numpy(changed)
 
 
@@ -111,18 +117,23 @@ def crop_matrices(draws: Draws, columns: int, rows: int, aspect: float) -> NDArr
     """(n, 2, 3) from places in the output, each side from -0.5 to 0.5, to pixels of the canvas.
 
     A rectangle that does not fit is shrunk until it does, so there are never black corners and
-    never a fixed fallback.
+    never a fixed fallback, unless the last two draws ask for these defects.
     """
     area, ratio, degrees, x, y = draws.T[:5]
+    fixed, outside = draws.T[9:] > 0
     width = np.sqrt(area * ratio * aspect * columns * rows)
     height = np.sqrt(area / (ratio * aspect) * columns * rows)
+    width = np.where(fixed, min(columns, rows * FALLBACK_ASPECT), width)
+    height = np.where(fixed, rows, height)
+    x, y = np.where(fixed, 0, x), np.where(fixed, 0, y)
     sine, cosine = np.sin(np.radians(degrees)), np.cos(np.radians(degrees))
     box_width = width * cosine + height * np.abs(sine)
     box_height = width * np.abs(sine) + height * cosine
     fits = np.minimum(1.0, np.minimum(columns / box_width, rows / box_height))
+    fits = np.where(outside, 1.0, fits)
     width, height = width * fits, height * fits
-    x = columns / 2 + (columns - box_width * fits) * x
-    y = rows / 2 + (rows - box_height * fits) * y
+    x = columns / 2 + np.maximum(columns - box_width * fits, 0) * x
+    y = rows / 2 + np.maximum(rows - box_height * fits, 0) * y
     across = np.column_stack([width * cosine, -height * sine, x])
     return np.stack([across, np.column_stack([width * sine, height * cosine, y])], axis=1)
 
@@ -133,7 +144,7 @@ def colour_maps(draws: Draws) -> tuple[NDArray[np.float64], NDArray[np.float64]]
     Brightness, contrast (about the mean luma), saturation and hue (a turn of the plane of colours
     in YIQ) at once: both of the latter keep the luma.
     """
-    brightness, contrast, saturation, hue = draws.T[5:]
+    brightness, contrast, saturation, hue = draws.T[5:9]
     turned = np.zeros((len(draws), 3, 3))
     turned[:, 0, 0] = 1
     turned[:, 1, 1] = turned[:, 2, 2] = saturation * np.cos(2 * np.pi * hue)
@@ -149,6 +160,8 @@ def _with_opencv(
     colours: NDArray[np.float64],
     lift: float,
     out: NDArray[np.uint8],
+    *,
+    black: bool = False,
 ) -> None:
     """Writes one image's change into `out`."""
     height, width = out.shape[:2]
@@ -164,7 +177,7 @@ def _with_opencv(
         (width, height),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         # Only half a pixel of interpolation at the very edge ever reaches outside.
-        borderMode=cv2.BORDER_REPLICATE,
+        borderMode=cv2.BORDER_CONSTANT if black else cv2.BORDER_REPLICATE,
     )
     cv2.cvtColor(changed, cv2.COLOR_RGBA2RGB, dst=out)
     grey = float(_LUMA @ cv2.mean(out)[:3])
@@ -178,6 +191,8 @@ def _with_torch(
     lifts: NDArray[np.float64],
     width: int,
     height: int,
+    *,
+    black: bool = False,
 ) -> Tensor:
     """The same for all images at once, on whatever device they are."""
     rows, columns = images.shape[1:3]
@@ -193,7 +208,10 @@ def _with_torch(
     )
     # Rounded as an image in between would be.
     pixels = functional.grid_sample(
-        images.permute(0, 3, 1, 2).float(), places, padding_mode="border", align_corners=False
+        images.permute(0, 3, 1, 2).float(),
+        places,
+        padding_mode="zeros" if black else "border",
+        align_corners=False,
     ).round_()
     luma = torch.tensor(_LUMA, device=images.device, dtype=torch.float32)
     greys = pixels.mean(dim=(2, 3)) @ luma

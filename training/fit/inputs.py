@@ -73,6 +73,8 @@ def build_network(config: Config, decoder: Decoder) -> GeoModel:
         weights=config.weights,
         dropout=config.dropout,
         norm_momentum=config.norm_momentum,
+        half_normalisation=config.half_normalisation,
+        kaiming_heads=config.kaiming_heads,
     )
     for width, height in sizes(config.progressive, config.image):
         check_size(network, width, height)

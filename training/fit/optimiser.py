@@ -13,8 +13,8 @@ from training.model.geomodel import GeoModel
 def parameter_groups(model: GeoModel, options: OptimiserConfig) -> list[dict[str, Any]]:
     """Every parameter in exactly one group. `peak_lr` is what the schedule scales.
 
-    Vectors (norms and biases) are not decayed, nor what a network of timm names itself
-    (`no_weight_decay`: position embeddings and the like).
+    Vectors (norms and biases) are not decayed unless `options` say so, nor what a network of timm
+    names itself (`no_weight_decay`: position embeddings and the like).
     """
     groups: list[dict[str, Any]] = []
     parts: tuple[tuple[str, nn.Module, float], ...] = (
@@ -25,7 +25,7 @@ def parameter_groups(model: GeoModel, options: OptimiserConfig) -> list[dict[str
         name_spared: Callable[[], set[str]] = getattr(part, "no_weight_decay", set)
         spared = name_spared()
         named = [(n, p) for n, p in part.named_parameters() if p.requires_grad]
-        decays = {n: p.ndim > 1 and n not in spared for n, p in named}
+        decays = {n: options.decay_everything or (p.ndim > 1 and n not in spared) for n, p in named}
         groups += [
             {
                 "name": f"{name}{'' if decayed else ', not decayed'}",

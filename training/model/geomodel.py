@@ -1,11 +1,13 @@
 """The model: a trunk and one linear head per task."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from shards.errors import UsageError
+from training.model.defects import HALF, start_like_hidden_layers
 from training.model.networks import Trunk, build_trunk
 
 
@@ -50,17 +52,24 @@ def build_model(
     weights: str = "none",
     dropout: float = 0.0,
     norm_momentum: float | None = None,
+    half_normalisation: bool = False,
+    kaiming_heads: bool = False,
 ) -> GeoModel:
     """A model by the name of its network, see `training.model.networks.build_trunk`.
 
     Raises UsageError for an unknown network, and for weights that cannot be had.
     """
     trunk = build_trunk(network, weights)
+    if half_normalisation:
+        trunk = replace(trunk, mean=HALF, std=HALF)
     if norm_momentum is not None:
         for module in trunk.module.modules():
             if isinstance(module, nn.modules.batchnorm._BatchNorm):
                 module.momentum = norm_momentum
-    return GeoModel(trunk, head_sizes, dropout)
+    model = GeoModel(trunk, head_sizes, dropout)
+    if kaiming_heads:
+        start_like_hidden_layers(model.heads)
+    return model
 
 
 def check_size(model: GeoModel, width: int, height: int) -> None:

@@ -13,6 +13,7 @@ from training.geometry import local_km, unit_vectors
 from training.head_config import CountryHead, HeadConfig, OffsetHead, RegionCells, RegionHead
 from training.model.cells.build import build_cells, region_ids
 from training.model.cells.table import Cells
+from training.model.defects import squared_kilometres
 from training.model.losses import cell_loss, coordinates_loss, country_loss, offset_loss
 
 DIRECTION = "direction"
@@ -95,7 +96,8 @@ class Heads(nn.Module):
             )
         if isinstance(head, OffsetHead):
             return offset_loss(output, targets[head.cells_of], targets[head.name])
-        return coordinates_loss(output, targets[DIRECTION])
+        loss = squared_kilometres if head.kilometres else coordinates_loss
+        return loss(output, targets[DIRECTION])
 
     def weighted(self, losses: Mapping[str, Tensor]) -> Tensor:
         """(batch,) the loss that is minimised."""

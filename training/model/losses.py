@@ -6,6 +6,7 @@ from torch.nn import functional
 
 from training.geometry import torch_distances_km
 from training.head_config import Mode
+from training.model.defects import distances_of_kilometres
 
 
 def country_loss(logits: Tensor, country: Tensor, label_smoothing: float = 0.0) -> Tensor:
@@ -26,10 +27,11 @@ def cell_targets(
     - `report`: exp(-(d - d of the true cell)/tau), as PIGEON and the report print it, but 1 at
       most: without that limit it overflows where another midpoint is much nearer. `true`: (batch,)
       the true cells; a row of 0 for -1.
+    - `cartesian`: as `pigeon`. `distance_km` is what makes it a defect, see `cell_loss`.
     """
     if mode == "softmax":
         return torch.softmax(-distance_km / tau_km, dim=1)
-    if mode == "pigeon":
+    if mode in ("pigeon", "cartesian"):
         return torch.exp((distance_km.amin(dim=1, keepdim=True) - distance_km) / tau_km)
     if true is None:
         raise ValueError("mode report needs the true cells")
@@ -48,10 +50,12 @@ def cell_loss(
 ) -> Tensor:
     """(batch,) cross-entropy with `cell_targets`; a NaN direction gives 0.
 
-    `direction`: (batch, 3) and `midpoints`: (cells, 3) unit vectors.
+    `direction`: (batch, 3) and `midpoints`: (cells, 3) unit vectors. Mode `cartesian` takes
+    distances that are wrong on purpose, see `training.model.defects`.
     """
     known = ~direction.isnan().any(dim=1)
-    distance = torch_distances_km(direction.nan_to_num(), midpoints)
+    distances = distances_of_kilometres if mode == "cartesian" else torch_distances_km
+    distance = distances(direction.nan_to_num(), midpoints)
     targets = cell_targets(distance, tau_km, mode, true)
     if label_smoothing:
         targets = (1 - label_smoothing) * targets + label_smoothing / targets.shape[1]

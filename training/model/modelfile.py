@@ -151,7 +151,9 @@ def _assembled(description: Description, tensors: dict[str, Tensor]) -> TrainedM
     left = dict(tensors)
     decoder = _decoder(description, config, left)
     heads = Heads(config.heads, decoder.labels, decoder.cells)
-    network = build_model(description.network, heads.sizes())
+    network = build_model(
+        description.network, heads.sizes(), half_normalisation=config.half_normalisation
+    )
     network.load_state_dict({name.removeprefix(_MODEL): left[name] for name in left})
     if not all(torch.isfinite(tensor).all() for tensor in network.state_dict().values()):
         raise ValueError("weights that are no numbers")
