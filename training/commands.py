@@ -12,6 +12,7 @@ from training.bench import commands as bench
 from training.deploy import commands as deploy
 from training.deploy.argument import MODEL
 from training.deploy.serve import commands as serve
+from training.reproduce import commands as reproduce
 
 _SHARDS = typer.Option(
     ..., "--shards", help="A shard directory, as `build` writes it, or its address."
@@ -28,6 +29,7 @@ def register(app: typer.Typer) -> None:
     bench.register(app)
     deploy.register(app)
     serve.register(app)
+    reproduce.register(app)
 
 
 def train(
