@@ -115,7 +115,9 @@ def test_wrong_overrides_are_one_line(override: str, message: str) -> None:
 
 
 def test_missing_file_names_the_bundled_ones() -> None:
-    with pytest.raises(UsageError, match=r"nope: no such configuration file; .*baseline, demo"):
+    with pytest.raises(
+        UsageError, match=r"nope: no such configuration file; .*baseline, best, demo, report/"
+    ):
         load_config("nope")
 
 

@@ -97,7 +97,7 @@ def test_draws_follow_seed_epoch_and_key() -> None:
     options = AugmentConfig()
     assert np.array_equal(draw(HASHES, options, 1, 2), draw(HASHES, options, 1, 2))
     for other in (draw(HASHES, options, 2, 2), draw(HASHES, options, 1, 3)):
-        assert not np.isclose(draw(HASHES, options, 1, 2), other).any(axis=1).all()
+        assert not np.isclose(draw(HASHES, options, 1, 2), other)[:, :9].any(axis=1).all()
     assert len(np.unique(draw(HASHES, options, 1, 2), axis=0)) == len(HASHES)
     once = AugmentConfig(once=True)
     assert np.array_equal(draw(HASHES, once, 1, 0), draw(HASHES, once, 1, 7))
@@ -108,7 +108,8 @@ def test_draws_stay_in_their_ranges() -> None:
         min_area=0.4, aspect=1.5, rotation_degrees=10, brightness=0.1, contrast=0.2, saturation=0.3,
         hue=0.05,
     )  # fmt: skip
-    drawn = draw(HASHES, options, 0, 0)
+    drawn, defects = np.split(draw(HASHES, options, 0, 0), [9], axis=1)
+    assert not defects.any()
     low = [0.4, 1 / 1.5, -10, -0.5, -0.5, 0.9, 0.8, 0.7, -0.05]
     high = [1, 1.5, 10, 0.5, 0.5, 1.1, 1.2, 1.3, 0.05]
     spread = np.array(high) - low
@@ -212,3 +213,35 @@ def _torch(canvases: torch.Tensor, draws: Draws, width: int, height: int) -> tor
     """The GPU's way, on the CPU."""
     crops = crop_matrices(draws, canvases.shape[2], canvases.shape[1], width / height)
     return _with_torch(canvases, crops, *colour_maps(draws), width, height)
+
+
+def test_the_original_crops_have_one_place_and_the_wrong_shape() -> None:
+    options = STILL.model_copy(update={"min_area": 0.3, "aspect": 1.3, "fixed_crop": True})
+    crops = _crops(options, 320, 180, 16 / 9)
+    # The middle, as high as the frame and 4:3: 240 of 320 columns.
+    assert np.allclose(crops, [[40, 0], [40, 180], [280, 0], [280, 180]])
+
+
+@pytest.mark.parametrize("way", ["opencv", "torch"])
+def test_the_original_shows_black_beyond_the_frame(way: str) -> None:
+    options = STILL.model_copy(update={"rotation_degrees": 10, "black_corners": True})
+    draws = draw(HASHES[:8], options, 0, 0)
+    white = torch.full((8, 90, 160, 3), 255, dtype=torch.uint8)
+    if way == "opencv":
+        changed = augment_batch(white, draws, 160, 90)
+    else:
+        crops = crop_matrices(draws, 160, 90, 16 / 9)
+        changed = _with_torch(white, crops, *colour_maps(draws), 160, 90, black=True)
+    degrees = np.abs(draws[:, 2])
+    assert degrees.max() > 5
+    black = (changed == 0).all(dim=3).float().mean(dim=(1, 2)).numpy()
+    # More black, the further it is turned; none is left out.
+    assert np.array_equal(np.argsort(black), np.argsort(degrees))
+    assert black[degrees > 3].min() > 0.01
+    assert (changed[:, 30:60, 60:100] == 255).all()
+
+
+def test_the_original_draws_once() -> None:
+    once = AugmentConfig(once=True)
+    assert np.array_equal(draw(HASHES, once, 0, 0), draw(HASHES, once, 0, 7))
+    assert not np.array_equal(draw(HASHES, once, 0, 0), draw(HASHES, once, 1, 0))

@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from training.config import Config
+from training.fit.optimiser import parameter_groups
+from training.fit_config import OptimiserConfig
 from training.geometry import torch_unit_vectors, unit_vectors
 from training.model.defects import (
     distances_of_kilometres,
@@ -67,3 +70,25 @@ def test_half_normalisation_maps_levels_to_plus_and_minus_one() -> None:
     levels = torch.tensor([0.0, 127.5, 255.0])
     found = (levels - model.mean.flatten()[0]) / model.std.flatten()[0]
     assert found.tolist() == pytest.approx([-1, 0, 1])
+
+
+def test_everything_is_decayed_when_asked_for() -> None:
+    model = build_model("shufflenet_v2_x0_5", {"country": 2})
+    groups = parameter_groups(model, OptimiserConfig(weight_decay=0.1, decay_everything=True))
+    assert {group["weight_decay"] for group in groups} == {0.1}
+    assert sum(len(group["params"]) for group in groups) == len(list(model.parameters()))
+    apart = parameter_groups(model, OptimiserConfig(weight_decay=0.1))
+    assert {group["weight_decay"] for group in apart} == {0.1, 0.0}
+
+
+def test_no_defect_is_on_unless_asked_for() -> None:
+    config = Config(heads=("country", "region", "coordinates"))
+    assert not config.kaiming_heads
+    assert not config.half_normalisation
+    assert not config.optimiser.decay_everything
+    assert config.augment is not None
+    defects = ("once", "fixed_crop", "black_corners")
+    assert not any(getattr(config.augment, name) for name in defects)
+    for head in config.heads:
+        assert getattr(head, "mode", "softmax") == "softmax"
+        assert not getattr(head, "kilometres", False)
