@@ -8,6 +8,7 @@ import typer
 from shards.console import print_summary
 from shards.errors import UsageError
 from shards.remote import is_address
+from training.baseline import commands as baseline
 from training.bench import commands as bench
 from training.deploy import commands as deploy
 from training.deploy.argument import MODEL
@@ -30,6 +31,7 @@ def register(app: typer.Typer) -> None:
     deploy.register(app)
     serve.register(app)
     reproduce.register(app)
+    baseline.register(app)
 
 
 def train(
