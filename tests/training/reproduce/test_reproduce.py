@@ -73,3 +73,13 @@ def test_networks_that_are_trained_are_found_again(result: tuple[dict, Path], sh
     again = reproduce(shards, out, seeds=1, epochs=1, overrides=SMALL, say=say_nothing)
     assert again == found
     assert {path: path.stat().st_mtime_ns for path in models} == models
+
+
+@pytest.mark.slow
+def test_two_at_a_time_give_the_same_figures(
+    result: tuple[dict, Path], shards: Path, tmp_path: Path
+) -> None:
+    found = reproduce(
+        shards, tmp_path, seeds=1, epochs=1, overrides=SMALL, workers=2, say=say_nothing
+    )
+    assert found == result[0]
