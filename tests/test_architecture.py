@@ -58,7 +58,7 @@ TRAINING_ORDER = (
     ("model",),
     ("evaluation",),
     ("fit",),
-    ("job", "deploy", "baseline", "reproduce", "bench"),
+    ("job", "deploy", "baseline", "compare", "reproduce", "bench"),
     ("commands",),
 )
 """A part imports its own row and those above; of the last but one row, whatever it needs."""

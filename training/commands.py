@@ -10,6 +10,7 @@ from shards.errors import UsageError
 from shards.remote import is_address
 from training.baseline import commands as baseline
 from training.bench import commands as bench
+from training.compare import commands as compare
 from training.deploy import commands as deploy
 from training.deploy.argument import MODEL
 from training.deploy.serve import commands as serve
@@ -32,6 +33,7 @@ def register(app: typer.Typer) -> None:
     serve.register(app)
     reproduce.register(app)
     baseline.register(app)
+    compare.register(app)
 
 
 def train(

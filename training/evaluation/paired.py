@@ -1,16 +1,13 @@
 """Two answers to the same samples: whether one is better than chance would make it."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import comb
 
 import numpy as np
-from numpy.typing import NDArray
 
-from training.geometry import Floats
-
-RESAMPLES = 2000
-_DRAWN_AT_ONCE = 2_000_000
+from training.evaluation.intervals import RESAMPLES, Statistic, intervals
+from training.evaluation.outcomes import Ints
 
 
 def mcnemar_exact(only_one: int, only_other: int) -> float:
@@ -30,7 +27,7 @@ def mcnemar_exact(only_one: int, only_other: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One less the other, of a statistic over the same samples, with its 95 % interval."""
+    """One less the other, of a figure over the same samples, with its 95 % interval."""
 
     value: float
     low: float
@@ -42,40 +39,34 @@ class Difference:
         return self.low > 0 or self.high < 0
 
 
-Statistic = Callable[[Floats], Floats]
-"""Of (resamples, n) values, over the last axis."""
-
-
-def mean(values: Floats) -> Floats:
-    return np.asarray(values.mean(axis=-1))
-
-
-def median(values: Floats) -> Floats:
-    return np.asarray(np.median(values, axis=-1))
-
-
-def paired_bootstrap(
-    one: Floats,
-    other: Floats,
-    statistic: Statistic = mean,
+def paired_differences(
+    one: Mapping[str, Statistic],
+    other: Mapping[str, Statistic],
+    units: Ints,
     *,
-    resamples: int = RESAMPLES,
     seed: int = 0,
-) -> Difference:
-    """`one` and `other`: (n,) values of the same samples, in the same order; n at least 1.
+    resamples: int = RESAMPLES,
+) -> dict[str, Difference]:
+    """Of every figure that both have, by its name; left out where it is no number.
 
-    Samples are drawn with replacement, the same ones for both; the interval is that of the 2.5th
-    and 97.5th percentile (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, ch. 13).
+    The statistics are of `training.evaluation.intervals`, of the same samples in the same order;
+    `units`: what those are drawn with. Each resample draws the same samples for both, so that what
+    is hard for both takes no part in the difference (Efron and Tibshirani, "An Introduction to
+    the Bootstrap", 1993, ch. 13).
     """
-    random = np.random.default_rng(seed)
-    count = len(one)
-    value = float(statistic(one[None])[0] - statistic(other[None])[0])
-    found = []
-    step = max(1, _DRAWN_AT_ONCE // count)
-    for start in range(0, resamples, step):
-        drawn: NDArray[np.int64] = random.integers(
-            0, count, (min(step, resamples - start), count), dtype=np.int64
-        )
-        found.append(statistic(one[drawn]) - statistic(other[drawn]))
-    low, high = np.quantile(np.concatenate(found), [0.025, 0.975])
-    return Difference(value, float(low), float(high))
+    both = {
+        name: _difference(statistic, other[name])
+        for name, statistic in one.items()
+        if name in other
+    }
+    found = {}
+    everything = np.ones((1, len(units)))
+    for name, interval in intervals(both, units, seed, resamples).items():
+        value = float(both[name](everything)[0])
+        if interval is not None and not np.isnan(value):
+            found[name] = Difference(value, *interval)
+    return found
+
+
+def _difference(one: Statistic, other: Statistic) -> Statistic:
+    return lambda weights: one(weights) - other(weights)

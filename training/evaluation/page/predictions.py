@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shards.errors import UsageError, WorkError
+from training.evaluation.folder import PREDICTIONS_NAME, RECORD_NAME
 from training.geometry import Floats, check_positions
 
-RECORD_NAME = "evaluation.json"
-TABLE_NAME = "predictions.parquet"
 _COLUMNS = [
     "key", "tar", "tar_offset", "tar_size", "true_lat", "true_lon", "lat", "lon", "distance_km",
     "country", "predicted_country", "country_rank", "probability", "true_probability",
+    "group_id", "region", "region_rank",
 ]  # fmt: skip
 
 
@@ -39,6 +39,11 @@ class Predictions:
     probability: Floats
     """Of the predicted country."""
     true_probability: Floats
+    group: list[str]
+    """Game or sequence, as far as there is one."""
+    region: list[str]
+    """Ids of the true region; empty for a sample without one."""
+    region_rank: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -68,7 +73,7 @@ def read_predictions(folder: Path) -> Predictions:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    path = folder / TABLE_NAME
+    path = folder / PREDICTIONS_NAME
     try:
         table = pq.read_table(path, columns=_COLUMNS)
         missing = sorted(set(_COLUMNS) - set(table.column_names))
@@ -103,4 +108,7 @@ def _predictions(table: Any) -> Predictions:
         rank=np.array(integers("country_rank", -1), np.int64),
         probability=floats("probability"),
         true_probability=floats("true_probability"),
+        group=texts("group_id"),
+        region=texts("region"),
+        region_rank=np.array(integers("region_rank", -1), np.int64),
     )

@@ -33,6 +33,9 @@ SCHEMA = pa.schema(
         ("countries", pa.list_(pa.string())),
         ("probabilities", pa.list_(pa.float64())),
         ("loss", pa.float64()),
+        ("group_id", pa.string()),
+        ("region", pa.string()),
+        ("region_rank", pa.int64()),
     ]
 )
 
@@ -79,6 +82,9 @@ def make_rows(
             "countries": ranking[:5],
             "probabilities": shares[:5].tolist(),
             "loss": float(-np.log(max(shares[rank], 1e-9))),
+            "group_id": None,
+            "region": f"{true}-1",
+            "region_rank": rank,
         }
         if not located:
             row |= dict.fromkeys(("lat", "lon", "distance_km", "geoscore"))
