@@ -131,7 +131,7 @@ function drawAnswer(answer, shown) {
   $("shown").replaceChildren(...shown.map(({ url, file }) => make("img", { src: url, alt: file.name || "Your photograph" })));
   bars($("countries-list"), answer.countries);
   $("regions").hidden = !answer.regions?.length;
-  bars($("regions-list"), answer.regions ?? []);
+  bars($("regions-list"), (answer.regions ?? []).map(readable));
   for (const item of document.querySelectorAll(".rings")) item.hidden = !answer.within_km;
   map.show(answer);
   $("near").disabled = !answer.position;
@@ -149,6 +149,13 @@ function placeWords({ position, within_km: within }) {
   }, [text]);
   const km = within && Math.round(within["50%"]).toLocaleString("en");
   return within ? [link, `; half of the probability lies within ${km} km`] : [link];
+}
+
+// A region is called Country_Name_code.
+function readable({ name, probability }) {
+  const parts = name.split("_");
+  const region = parts.slice(1, -1).join("_");
+  return { name: region ? `${region}, ${parts[0]}` : name, probability };
 }
 
 function bars(list, rows) {
