@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 _FIRST_LINE, _SECOND_LINE = 11, 25
-_LETTER = 7.5
+_LETTER = 8.0
 """Width of a figure in the labels, about."""
 
 
@@ -78,7 +78,7 @@ def _marks(thresholds: Sequence[tuple[float, float]], width: float, floor: float
         text = f"{threshold:,.4g}"
         side, shift, left = ("end", -4, 1) if at > width / 2 else ("start", 4, 0)
         start = at + shift - left * _LETTER * len(text)
-        y = _SECOND_LINE if start < taken and y == _FIRST_LINE else _FIRST_LINE
+        y = _SECOND_LINE if start < taken + _LETTER / 2 and y == _FIRST_LINE else _FIRST_LINE
         taken = start + _LETTER * len(text)
         yield (
             f'<path class="threshold" d="M{at:.1f} 2V{floor}"/>'

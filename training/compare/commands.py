@@ -45,7 +45,7 @@ def compare(
 
 def _rows(found: dict[str, Any]) -> dict[str, Any]:
     """A line for each figure: the values in order, and what is known of the difference."""
-    from training.compare.page import difference
+    from training.compare.page import difference, label
     from training.evaluation.page.figures import shown
 
     names = [one["name"] for one in found["evaluations"]]
@@ -59,7 +59,7 @@ def _rows(found: dict[str, Any]) -> dict[str, Any]:
             if change:
                 text += f" ({difference(path, change['value'])}, {change['verdict']})"
             texts.append(f"{text} *" if row["best"] == number else text)
-        rows[path] = ", ".join(texts)
+        rows[label(path)] = ", ".join(texts)
     if found["paired"]:
         rows["marks"] = "* better than every other beyond chance (95 %, paired bootstrap)"
     if "page" in found:

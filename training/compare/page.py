@@ -10,6 +10,7 @@ from enrich.geo.countries import country_names
 from shards.pages.pages import environment
 from training.compare.curves import curves
 from training.compare.entries import Entry
+from training.evaluation.headline import LABELS
 from training.evaluation.page.figures import shown
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -29,11 +30,17 @@ def comparison_page(entries: Sequence[Entry], found: dict[str, Any]) -> str:
             curves=[(title, Markup(svg)) for title, svg in curves(entries)],  # noqa: S704 - escaped
             shown=shown,
             difference=difference,
+            label=label,
             name=lambda code: names.get(code, code),
             most=COUNTRIES,
             chance=CHANCE,
         )
     )
+
+
+def label(path: str) -> str:
+    """A figure's name for people."""
+    return LABELS.get(path, path.replace(".", ", ").replace("_", " "))
 
 
 def difference(path: str, value: float) -> str:

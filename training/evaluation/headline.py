@@ -27,6 +27,9 @@ _ROWS = (
     ("calibration error", "calibration.ece", _SHARE),
 )
 
+LABELS = {path: label for label, path, _ in _ROWS}
+"""By a figure's path in `evaluation.json`."""
+
 
 def headline(record: Mapping[str, Any], where: Path) -> dict[str, Any]:
     """Rows for `print_summary`; an interval in brackets where there is one. `where`: the

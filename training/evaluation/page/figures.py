@@ -36,12 +36,19 @@ class Figure:
 def shown(path: str, value: float) -> str:
     """A figure as its kind is written: a share in per cent, a length in km."""
     if _LENGTH.search(path):
-        return f"{value:,.0f} km" if abs(value) >= 100 else f"{value:.3g} km"
+        return kilometres(value)
     if _SHARE.search(path):
         return f"{100 * value:.1f} %"
     if _COUNT.search(path) or _SCORE.search(path):
         return f"{value:,.0f}"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def kilometres(value: float) -> str:
+    """Three figures, whole km from 100, and whole metres below 1 km."""
+    if abs(value) < 1:
+        return f"{1000 * value:.0f} m"
+    return f"{value:,.0f} km" if abs(value) >= 100 else f"{value:.3g} km"
 
 
 def figures_of(record: Mapping[str, Any]) -> list[Figure]:

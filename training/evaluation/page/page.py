@@ -30,7 +30,7 @@ from training.evaluation.page.confusion import (
     matrix,
     pairs,
 )
-from training.evaluation.page.figures import Figure, figure, figures_of
+from training.evaluation.page.figures import Figure, figure, figures_of, kilometres
 from training.evaluation.page.pictures import pictures
 from training.evaluation.page.predictions import Predictions, read_predictions, read_record
 
@@ -64,6 +64,7 @@ def render(record: Mapping[str, Any], predictions: Predictions, shards: Path | N
     template = environment(TEMPLATES).get_template("evaluation.html.j2")
     return template.render(
         name=lambda code: names.get(code, code) or "unknown",
+        kilometres=kilometres,
         facts=facts(record),
         headlines=[(shown, text) for path, text in _HEADLINES if (shown := figure(record, path))],
         majority=figure(record, "majority_top1"),

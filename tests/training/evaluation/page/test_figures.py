@@ -35,6 +35,8 @@ def test_every_number_once_with_its_interval() -> None:
     [
         ("distance_km.mean", 1728.4, "1,728 km"),
         ("distance_km.p90", 3.456, "3.46 km"),
+        ("distance_km.median", 0.1234, "123 m"),
+        ("distance_km.median", 1e-13, "0 m"),
         ("distance_km.within.750 km", 0.5, "50.0 %"),
         ("country.balanced_accuracy", 0.5961, "59.6 %"),
         ("distance_km.geoscore", 3221.7, "3,222"),
