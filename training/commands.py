@@ -20,6 +20,7 @@ _SHARDS = typer.Option(
     ..., "--shards", help="A shard directory, as `build` writes it, or its address."
 )
 Refinement = Literal["neighbours", "prototypes"] | None
+Layout = Literal["auto", "im2gps3k", "yfcc4k", "osv5m", "csv", "folder"]
 _JSON = typer.Option(False, "--json", help="Print the summary as one JSON object.")
 
 
@@ -57,8 +58,17 @@ def train(
 
 def evaluate(
     model: Path = MODEL,
-    shards: str = typer.Option(
+    shards: str | None = typer.Option(
         None, "--shards", help="A shard directory, or the address of a published one."
+    ),
+    images: Path | None = typer.Option(
+        None, "--images", help="Instead: a folder or a table of images with coordinates."
+    ),
+    layout: Layout = typer.Option(
+        "auto", "--layout", help="How --images is laid out: im2gps3k, yfcc4k, osv5m, csv, folder."
+    ),
+    columns: list[str] = typer.Option(
+        None, "--columns", help="Of the table of --images: image=NAME, lat=NAME, lon=NAME."
     ),
     split: str = typer.Option("test", "--split", help="train, validation or test."),
     subset: str = typer.Option(
@@ -77,21 +87,39 @@ def evaluate(
 ) -> None:
     """Measures a model and writes figures, tables and a page into a folder beside it."""
     from training.evaluation.evaluate import evaluate_model
+    from training.evaluation.external import evaluate_images
     from training.evaluation.headline import headline
 
-    if shards is None:
-        raise UsageError("evaluate: nothing to evaluate on; give --shards")
-    result = evaluate_model(
-        model,
-        shards,
-        split,
-        refine_by=refine,
-        fuse_views=fuse_views,
-        subset=subset,
-        map_labels=map_labels,
-    )
+    if images is not None and shards is None:
+        if fuse_views:
+            raise UsageError("--fuse-views: works with --shards alone")
+        named = read_columns(columns or [])
+        result = evaluate_images(model, images, layout, named, refine_by=refine, subset=subset)
+    elif shards is None or images is not None:
+        raise UsageError("evaluate: give --shards, or --images, to say what to evaluate on")
+    else:
+        result = evaluate_model(
+            model,
+            shards,
+            split,
+            refine_by=refine,
+            fuse_views=fuse_views,
+            subset=subset,
+            map_labels=map_labels,
+        )
     where = model if model.is_dir() else model.parent
     print_summary("evaluate", result if as_json else headline(result, where), as_json=as_json)
+
+
+def read_columns(texts: list[str]) -> dict[str, str]:
+    """`image=NAME` and so on, also several in one text, with commas between."""
+    found = {}
+    for text in ",".join(texts).split(",") if texts else []:
+        field, _, name = text.partition("=")
+        if field not in ("image", "lat", "lon") or not name:
+            raise UsageError(f"--columns {text}: write image=NAME, lat=NAME or lon=NAME")
+        found[field] = name
+    return found
 
 
 def embed(model: Path = MODEL, shards: str = _SHARDS, as_json: bool = _JSON) -> None:

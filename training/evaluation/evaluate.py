@@ -16,7 +16,7 @@ from training.data.labels import read_labels, same_classes
 from training.data.loader import Loader
 from training.data.remote import local_shards
 from training.data.samples import Samples, data_sha256, read_samples
-from training.evaluation.embed import answers_of, embed_samples, heads_of, refine, take
+from training.evaluation.embed import embed_samples, heads_of, refine, take
 from training.evaluation.facts import Facts, read_facts
 from training.evaluation.figures import all_figures
 from training.evaluation.folder import folder_name, write_evaluation
@@ -27,7 +27,7 @@ from training.evaluation.subset import read_subset
 from training.evaluation.views import first_views, fuse, places_of
 from training.model.heads import Heads
 from training.model.modelfile import TrainedModel, load_model, model_path
-from training.model.retrieval import Method
+from training.model.retrieval import Embeddings, Method
 from training.process import Process, local_device
 
 BATCH_SIZE = 64
@@ -180,6 +180,11 @@ def _by_embeddings(
             take(samples, first),
             facts.take(first),
         )
+    return samples, facts, judged(trained, samples, embeddings)
+
+
+def judged(trained: TrainedModel, samples: Samples, embeddings: Embeddings) -> Outcomes:
+    """What becomes of samples of which the heads see these embeddings, (n, features)."""
     config = config_from(trained.description.config)
     heads = Heads(config.heads, trained.description.labels, trained.decoder.cells)
     targets = heads.targets(samples)
@@ -190,6 +195,7 @@ def _by_embeddings(
         own = {name: torch.from_numpy(values[rows]) for name, values in targets.items()}
         outputs = heads_of(trained, embeddings[rows])
         loss = heads.weighted(heads(outputs, own)).double().numpy()
-        answers = answers_of(trained, embeddings[rows])
-        table[rows] = judge.rows(to_numpy(outputs), answers, rows, loss)
-    return samples, facts, judge.outcomes(table)
+        arrays = to_numpy(outputs)
+        answers = trained.decoder.answers(arrays, embeddings[rows])
+        table[rows] = judge.rows(arrays, answers, rows, loss)
+    return judge.outcomes(table)
