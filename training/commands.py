@@ -27,6 +27,7 @@ _JSON = typer.Option(False, "--json", help="Print the summary as one JSON object
 def register(app: typer.Typer) -> None:
     """Adds this stage's verbs to the `lostfound` command."""
     app.command("train")(train)
+    app.command("sweep")(sweep)
     app.command("embed")(embed)
     app.command("evaluate")(evaluate)
     bench.register(app)
@@ -54,6 +55,32 @@ def train(
     print_summary(
         "train", run_training(chosen, shards, out or default_runs(shards)), as_json=as_json
     )
+
+
+def sweep(
+    config: str = typer.Argument(..., help="A YAML file, or the name of a bundled one: demo."),
+    overrides: list[str] = typer.Argument(None, help="key=value, dotted, for all trials."),
+    shards: str = _SHARDS,
+    grid: list[str] = typer.Option(
+        None,
+        "--grid",
+        help="key=v1,v2, dotted; instead of the configuration's `sweep`. Repeatable.",
+    ),
+    scheduler: Literal["grid", "asha"] = typer.Option(
+        "grid", "--scheduler", help="grid trains all to the end; asha stops the worse ones early."
+    ),
+    out: Path = typer.Option(None, "--out", help="Directory of runs [default: DATASET/runs]."),
+    as_json: bool = _JSON,
+) -> None:
+    """Trains every combination of a grid, ranks them, and writes the best configuration."""
+    from training.job.grid import make_trials
+    from training.job.sweep import run_sweep
+
+    trials = make_trials(config, overrides or [], grid or [])
+    found = run_sweep(trials, shards, out or default_runs(shards), scheduler=scheduler)
+    print_summary("sweep", found, as_json=as_json)
+    if found["failed"]:
+        raise typer.Exit(1)
 
 
 def evaluate(

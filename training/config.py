@@ -28,11 +28,11 @@ from training.head_config import (
     Section,
     check_heads,
 )
-from training.job_config import JobConfig, TrackConfig
+from training.job_config import REPORT_GRID, Grid, JobConfig, TrackConfig
 from training.overrides import apply_override
 
 BUNDLED = Path(__file__).parent / "configs"
-NOT_IDENTITY = {"job", "data", "track"}
+NOT_IDENTITY = {"job", "data", "track", "sweep"}
 """Sections that do not change what a run learns."""
 _DEFAULT_HEADS: list[Any] = ["country", "coordinates"]
 
@@ -105,6 +105,8 @@ class Config(Section):
     data: DataConfig = DataConfig()
     job: JobConfig = JobConfig()
     track: TrackConfig = TrackConfig()
+    sweep: Grid = REPORT_GRID
+    """Values to try by dotted key, for `sweep`, which trains every combination."""
 
     @model_validator(mode="after")
     def _heads_stand_together(self) -> "Config":

@@ -1,8 +1,17 @@
 """How a run is spread over machines, and where its figures go; not part of its identity."""
 
+from typing import Annotated, Any
+
 from pydantic import Field
 
 from training.head_config import NonNegative, Section
+
+Grid = dict[str, Annotated[tuple[Any, ...], Field(min_length=1)]]
+REPORT_GRID: Grid = {
+    "optimiser.head_lr": (1e-1, 1e-2, 1e-3, 1e-4, 1e-5),
+    "optimiser.weight_decay": (0.0, 1e-1, 1e-2, 1e-3),
+}
+"""What the report tried for each of its models."""
 
 
 class JobConfig(Section):

@@ -1,6 +1,7 @@
 """What a run has learnt and where it stands, in memory and on disk."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from shards.errors import UsageError, WorkError
@@ -105,15 +106,7 @@ class RunState:
             return float(row["epoch"]) if row["epoch"] + 1 == self.config.epochs else None
         if "validation" not in row:
             return None
-        figures = row["validation"]
-        if best_by == "loss":
-            return -float(figures["loss"])
-        if best_by == "top1":
-            return float(figures["country"]["top1"])
-        geoscore = figures["distance_km"]["geoscore"]
-        if geoscore is None:
-            raise UsageError("no validation sample has coordinates; train with best_by=top1")
-        return float(geoscore)
+        return score_of(best_by, row["validation"])
 
     def _write_best(self, row: dict[str, Any]) -> None:
         training = {
@@ -143,3 +136,18 @@ class RunState:
             states["average"] = self.average.model.state_dict()
         save_checkpoint(self.directory.last, self.progress, states, self.directory.previous)
         self._saved_at = time.monotonic()
+
+
+def score_of(best_by: str, figures: Mapping[str, Any]) -> float:
+    """The validation figure that decides; higher is better.
+
+    Raises UsageError where it was not measured.
+    """
+    if best_by == "loss":
+        return -float(figures["loss"])
+    if best_by == "top1":
+        return float(figures["country"]["top1"])
+    geoscore = figures["distance_km"]["geoscore"]
+    if geoscore is None:
+        raise UsageError("no validation sample has coordinates; train with best_by=top1")
+    return float(geoscore)

@@ -1,0 +1,209 @@
+"""A sweep as Ray Tune trials: each is one process that trains one run, under `RUNS/<hash>`.
+
+All state is in the runs, and none in Tune: a sweep that was killed goes on when it is started
+again, runs that are complete are not trained again, and one that was stopped early can be
+continued by `train`.
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from shards.atomic import write_json, write_text
+from shards.console import print_line, progress
+from shards.errors import LostFoundError, UsageError, WorkError
+from shards.fanout import ensure_ray
+from shards.version import code_version
+from training.config import Config, config_from, dump_config
+from training.data.remote import where_shards_are
+from training.fit.inputs import build_network, read_inputs
+from training.fit.loop import train
+from training.fit.rundir import RunDirectory
+from training.job.grid import Trial, as_csv, outcome, ranked, run_of, scored_rows
+from training.process import Process, local_device
+
+Scheduler = Literal["grid", "asha"]
+REDUCTION = 3
+"""ASHA lets the best of so many trials go on, at each of its milestones."""
+QUIET = {
+    # Tune's own handler would turn an interruption into a result.
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    # A trial that failed reports its error and no score.
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
+}
+
+
+def run_sweep(
+    trials: list[Trial],
+    shards: str | Path,
+    runs: Path,
+    *,
+    scheduler: Scheduler = "grid",
+    say: Callable[[str], None] = print_line,
+) -> dict[str, Any]:
+    """Trains all trials, as many at a time as the cluster has room for, and ranks them.
+
+    Writes `runs/sweeps/<hash>/` with sweep.json, sweep.csv and, once a trial is complete,
+    best.yaml. Raises UsageError before any work for what cannot be trained, WorkError when every
+    trial failed.
+    """
+    where, runs = where_shards_are(shards), runs.resolve()
+    inputs = read_inputs(trials[0].config, where)
+    build_network(trials[0].config, inputs.decoder)
+    by_run = {run_of(t, runs, inputs.data_sha256).path.name: t for t in trials}
+    folder = runs / "sweeps" / _name(by_run)
+    done = [name for name in by_run if RunDirectory(runs / name).model.is_file()]
+    say(f"sweep {folder}: {len(by_run)} trials, {len(done)} of them complete")
+    waiting = {n: t for n, t in by_run.items() if n not in done}
+    # ASHA compares with what complete runs had reached, which their rows tell it again.
+    raced = by_run if scheduler == "asha" and waiting else waiting
+    errors = _race(raced, where, runs, folder, scheduler) if raced else {}
+    rows = ranked([outcome(t, RunDirectory(runs / n), errors.get(n)) for n, t in by_run.items()])
+    summary = _summary(folder, scheduler, rows, len(done))
+    _write(folder, summary, rows, by_run)
+    if all(row["status"] == "failed" for row in rows):
+        raise WorkError(f"{folder}: all {len(rows)} trials failed: {rows[0]['error']}")
+    return summary
+
+
+def _name(runs: dict[str, Trial]) -> str:
+    return hashlib.sha256(" ".join(sorted(runs)).encode()).hexdigest()[:16]
+
+
+def _summary(
+    folder: Path, scheduler: str, rows: list[dict[str, Any]], reused: int
+) -> dict[str, Any]:
+    count = {
+        status: sum(row["status"] == status for row in rows)
+        for status in ("complete", "stopped", "failed")
+    }
+    best = rows[0] if rows[0]["status"] == "complete" else None
+    return {
+        "sweep": str(folder),
+        "scheduler": scheduler,
+        "trials": len(rows),
+        **count,
+        "reused": reused,
+        "best": best,
+        "config": str(folder / "best.yaml") if best else None,
+        "failures": [f"{row['run']}: {row['error']}" for row in rows if row["status"] == "failed"],
+    }
+
+
+def _write(
+    folder: Path, summary: dict[str, Any], rows: list[dict[str, Any]], by_run: dict[str, Trial]
+) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / "sweep.csv", as_csv(rows))
+    if best := summary["best"]:
+        write_text(folder / "best.yaml", dump_config(by_run[best["run"]].config))
+    write_json(folder / "sweep.json", {**summary, "ranking": rows})
+
+
+def _race(
+    trials: dict[str, Trial], shards: str, runs: Path, folder: Path, scheduler: Scheduler
+) -> dict[str, str]:
+    """Runs the trials; returns the error of each that failed, by the run's name."""
+    os.environ.update(QUIET)
+    from ray import tune
+
+    ensure_ray()
+    first, needs = next(iter(trials.values())).config, _resources(trials)
+    values = [
+        {
+            "config": t.config.model_dump(mode="json"),
+            "shards": shards,
+            "directory": str(runs / name),
+        }
+        for name, t in trials.items()
+    ]
+    with progress("trials", len(trials)) as advance:
+
+        class Counter(tune.Callback):
+            """Moves the bar."""
+
+            def on_trial_complete(self, *_: Any, **__: Any) -> None:
+                advance()
+
+            def on_trial_error(self, *_: Any, **__: Any) -> None:
+                advance()
+
+        results = tune.Tuner(
+            tune.with_resources(_run_trial, needs),
+            param_space={"trial": tune.grid_search(values)},
+            tune_config=tune.TuneConfig(
+                scheduler=_asha(first) if scheduler == "asha" else None, reuse_actors=False
+            ),
+            run_config=tune.RunConfig(
+                name="ray",
+                storage_path=str(folder),
+                verbose=0,
+                callbacks=[Counter()],
+                failure_config=tune.FailureConfig(max_failures=first.job.max_failures),
+            ),
+        ).fit()
+    errors = {}
+    for result in (results[place] for place in range(len(results))):
+        name = Path((result.config or {})["trial"]["directory"]).name
+        if result.error is not None:
+            errors[name] = (str(result.error).strip().splitlines() or ["a worker died"])[-1]
+        elif error := (result.metrics or {}).get("error"):
+            errors[name] = error
+    shutil.rmtree(folder / "ray", ignore_errors=True)
+    return errors
+
+
+def _resources(trials: dict[str, Trial]) -> dict[str, float]:
+    """Of one trial. Raises UsageError when the cluster has no room for any."""
+    import ray
+
+    total = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    cpus = max(trial.config.job.cpus_per_worker for trial in trials.values())
+    if total.get("CPU", 0) < cpus:
+        raise UsageError(
+            f"a trial needs {cpus} CPUs, the cluster has {total.get('CPU', 0):.0f};"
+            " lower job.cpus_per_worker"
+        )
+    return {"CPU": cpus, **({"GPU": 1} if total.get("GPU", 0) >= 1 else {})}
+
+
+def _asha(config: Config) -> Any:
+    from ray.tune.schedulers import ASHAScheduler
+
+    return ASHAScheduler(
+        time_attr="epochs",
+        metric="score",
+        mode="max",
+        max_t=config.epochs + 1,
+        grace_period=max(config.validate_every, config.epochs // REDUCTION**2),
+        reduction_factor=REDUCTION,
+    )
+
+
+def _run_trial(values: dict[str, Any]) -> None:
+    """What each Tune trial runs, in its own process. Goes on from the run's checkpoint."""
+    import torch
+    from ray import tune
+
+    trial = values["trial"]
+    config, directory = config_from(trial["config"]), RunDirectory(Path(trial["directory"]))
+    torch.set_num_threads(config.job.cpus_per_worker)
+
+    def report(row: dict[str, Any]) -> None:
+        for epochs, score in scored_rows(config, [row]):
+            tune.report({"epochs": epochs, "score": score})
+
+    for row in directory.rows():
+        report(row)
+    if directory.model.is_file():
+        return
+    try:
+        inputs = read_inputs(config, trial["shards"])
+        directory.start(config, trial["shards"], inputs.data_sha256, code_version())
+        train(config, inputs, directory, Process(device=local_device()), report)
+    except LostFoundError as error:
+        tune.report({"error": str(error)})
