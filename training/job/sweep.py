@@ -124,13 +124,19 @@ def _race(
     with progress("trials", len(trials)) as advance:
 
         class Counter(tune.Callback):
-            """Moves the bar."""
+            """Moves the bar. Tune keeps a copy on disk, for which a bar is nothing."""
+
+            def __init__(self, advance: Callable[[], None]) -> None:
+                self.advance = advance
+
+            def __getstate__(self) -> dict[str, Any]:
+                return {}
 
             def on_trial_complete(self, *_: Any, **__: Any) -> None:
-                advance()
+                self.advance()
 
             def on_trial_error(self, *_: Any, **__: Any) -> None:
-                advance()
+                self.advance()
 
         results = tune.Tuner(
             tune.with_resources(_run_trial, needs),
@@ -142,7 +148,7 @@ def _race(
                 name="ray",
                 storage_path=str(folder),
                 verbose=0,
-                callbacks=[Counter()],
+                callbacks=[Counter(lambda: advance(1))],
                 failure_config=tune.FailureConfig(max_failures=first.job.max_failures),
             ),
         ).fit()
