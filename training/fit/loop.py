@@ -23,6 +23,7 @@ from training.config import Config
 from training.data.loader import Batch, View
 from training.data.plan import Indices, share, steps_per_epoch, training_batches
 from training.evaluation.inference import forward
+from training.fit.calibrate import calibrate
 from training.fit.compiled import compile_failure, compiled
 from training.fit.inputs import Inputs, build_network, check_batch
 from training.fit.memory import is_out_of_memory, memory_advice
@@ -69,6 +70,8 @@ def train(
                 f"{config.patience} validations without a better {config.best_by}: complete after"
                 f" {epochs} of {config.epochs} epochs"
             )
+        if inputs.validation is not None:
+            calibrate(directory.best, inputs.validation, process.device, config.job.loader_threads)
         directory.complete()
 
 
