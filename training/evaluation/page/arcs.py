@@ -62,13 +62,19 @@ def great_circle(start: Floats, end: Floats) -> list[Point]:
 def cut(points: Sequence[Point]) -> Iterable[list[Point]]:
     """The line in pieces that do not cross the antimeridian; each ends and begins on it."""
     piece = [points[0]]
-    for (lat, lon), (next_lat, next_lon) in pairwise(points):
-        if abs(next_lon - lon) > 180:
-            edge = 180.0 if lon > 0 else -180.0
-            unrolled = next_lon + 2 * edge
-            part = (edge - lon) / (unrolled - lon) if unrolled != lon else 0.0
-            middle = lat + (next_lat - lat) * part
+    for here, there in pairwise(points):
+        if abs(there[1] - here[1]) > 180:
+            edge = 180.0 if here[1] > 0 else -180.0
+            middle = _latitude_at_antimeridian(here, there)
             yield [*piece, (middle, edge)]
             piece = [(middle, -edge)]
-        piece.append((next_lat, next_lon))
+        piece.append(there)
     yield piece
+
+
+def _latitude_at_antimeridian(here: Point, there: Point) -> float:
+    """Where the great circle between two points crosses it: where its chord has no y."""
+    one, other = unit_vectors(*here), unit_vectors(*there)
+    across = one[1] - other[1]
+    crossing = one + (other - one) * (one[1] / across if across else 0.0)
+    return float(np.degrees(np.arctan2(crossing[2], np.hypot(crossing[0], crossing[1]))))
