@@ -17,13 +17,20 @@ from training.evaluation.outcomes import Ints, truth_of
 from training.model.decode import Outputs
 from training.model.modelfile import TrainedModel, load_model, write_model
 
+MIN_SAMPLES = 100
+"""With fewer, a network that is right about all of them would be called certain."""
 MAX_SAMPLES = 10_000
 """One number does not need more; logits of 4,596 regions then take 180 MB."""
 BATCH_SIZE = 64
 
 
 def calibrate(path: Path, validation: Samples, device: torch.device, threads: int = 1) -> None:
-    """Writes the temperatures into the model file; the same ones whenever it is called again."""
+    """Writes the temperatures into the model file; the same ones whenever it is called again.
+
+    With fewer than MIN_SAMPLES samples the file stays as it is, without any.
+    """
+    if len(validation) < MIN_SAMPLES:
+        return
     trained = load_model(path)
     order = np.argsort([order_hash(0, key) for key in validation.keys], kind="stable")
     samples = take(validation, np.sort(order[:MAX_SAMPLES]).astype(np.int64))
