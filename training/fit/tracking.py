@@ -92,7 +92,9 @@ class TensorBoard:
 
         is_new = not any(folder.glob("*"))
         purge = None if is_new else first_step + 1
-        self._writer: Any = SummaryWriter(str(folder), purge_step=purge)
+        # Files are named by the second: one that goes on within it must not replace the first.
+        suffix = f".{first_step:012d}"
+        self._writer: Any = SummaryWriter(str(folder), purge_step=purge, filename_suffix=suffix)
 
     def log(self, part: str, row: Row) -> None:
         for name, value in numbers(row):

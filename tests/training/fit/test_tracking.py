@@ -1,5 +1,6 @@
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from training.config import Config, config_hash
 from training.fit.inputs import read_inputs
 from training.fit.loop import train
 from training.fit.rundir import RunDirectory
-from training.fit.tracking import numbers
+from training.fit.tracking import TensorBoard, numbers
 from training.process import Process
 
 STEPS = 4  # of an epoch: 32 samples in batches of 8
@@ -73,6 +74,19 @@ def test_a_run_that_goes_on_repeats_no_step(shards: Path, tmp_path: Path) -> Non
     numbered = [STEPS, 2 * STEPS, 3 * STEPS]
     assert [row["step"] for row in steps(directory)] == numbered
     assert [step for step, _ in scalars(directory, "train/rate")] == numbered
+
+
+def test_a_start_within_the_same_second_replaces_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1_700_000_000.5)
+    for first in (0, 8):
+        writer = TensorBoard(tmp_path, first)
+        writer.log("train", {"step": first + 4, "rate": 0.1})
+        writer.close()
+    events = EventAccumulator(str(tmp_path))
+    events.Reload()
+    assert [event.step for event in events.Scalars("train/rate")] == [4, 12]
 
 
 def test_what_was_logged_after_the_checkpoint_is_taken_back(shards: Path, tmp_path: Path) -> None:
