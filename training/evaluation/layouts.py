@@ -6,11 +6,12 @@
 - `csv`: any CSV or Parquet table; columns by their usual names, or as `--columns` says.
 - `folder`: photographs with positions in their EXIF data.
 
-`auto` takes a table that it finds, else EXIF. Pixels are not looked at here.
+`auto` takes the table of the folder, else EXIF; so too where no row of it is of an image
+there. Pixels are not looked at here.
 """
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -75,16 +76,36 @@ def read_test_set(
     """
     if not images.exists():
         raise UsageError(f"{images}: no such folder or table; give --images")
+    if layout != "auto" or images.is_file():
+        return _read(images, layout, columns or {})
+    try:
+        return _read(images, layout, columns or {})
+    except UsageError:
+        by_exif = _collected(images, "folder", _by_exif(images))
+        if by_exif.found:
+            return by_exif
+        raise
+
+
+def _read(images: Path, layout: Layout, columns: Mapping[str, str]) -> TestSet:
     root = images if images.is_dir() else images.parent
     table = images if images.is_file() else _table_in(images, layout)
     if table is not None and table.suffix.lower() not in _TABLES:
         raise UsageError(f"{images}: not a .csv or .parquet table, and not a folder")
     if layout == "folder" or table is None:
-        chosen = "folder"
-        entries = _by_exif(root)
+        read = _collected(root, "folder", _by_exif(root))
     else:
         chosen = "csv" if layout == "auto" else layout
-        entries = _by_table(root, table, columns or {})
+        read = _collected(root, chosen, _by_table(root, table, columns))
+    if not read.found:
+        refused = read.refused
+        why = f" ({refused[0].name}: {refused[0].reason})" if refused else ""
+        raise UsageError(f"{images}: no image with a position{why}; see --layout and --columns")
+    return read
+
+
+def _collected(root: Path, layout: str, entries: Iterable[Found | Refused]) -> TestSet:
+    """Each image once, in order of names."""
     found: dict[str, Found] = {}
     refused: list[Refused] = []
     for entry in entries:
@@ -94,10 +115,7 @@ def read_test_set(
             refused.append(Refused(entry.name, "repeated"))
         else:
             found[entry.name] = entry
-    if not found:
-        why = f" ({refused[0].name}: {refused[0].reason})" if refused else ""
-        raise UsageError(f"{images}: no image with a position{why}; see --layout and --columns")
-    return TestSet(root, chosen, [found[name] for name in sorted(found)], refused)
+    return TestSet(root, layout, [found[name] for name in sorted(found)], refused)
 
 
 def _table_in(folder: Path, layout: Layout) -> Path | None:

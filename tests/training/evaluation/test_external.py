@@ -109,6 +109,17 @@ def test_photographs_with_exif(shared_data: Path, tmp_path: Path) -> None:
     assert [one.reason for one in again.refused] == ["no_position"]
 
 
+@pytest.mark.parametrize("text", ["file,author\na,Somebody\n", "id,lat,lon\nnowhere,1,2\n"])
+def test_a_table_of_something_else_is_no_test_set(
+    shared_data: Path, tmp_path: Path, text: str
+) -> None:
+    photograph = next((shared_data / "photos" / "opensfm").rglob("*.jpg"))
+    shutil.copy(photograph, tmp_path)
+    (tmp_path / "notes.csv").write_text(text)
+    found = read_test_set(tmp_path)
+    assert (found.layout, [one.name for one in found.found]) == ("folder", [photograph.name])
+
+
 def test_nothing_to_evaluate(run: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no such folder or table"):
         evaluate_images(run, tmp_path / "absent")
