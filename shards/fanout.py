@@ -4,19 +4,26 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
+from shards.errors import UsageError
+from shards.nodes import check_nodes
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 def ensure_ray() -> None:
-    """Connects to the cluster that RAY_ADDRESS names, or starts a private one on this machine."""
+    """Connects to the cluster that RAY_ADDRESS names, or starts a private one on this machine.
+
+    Raises UsageError for a cluster whose machines run another Python or other code.
+    """
     import ray
 
     if ray.is_initialized():
         return
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if os.environ.get("RAY_ADDRESS"):
-        ray.init(**quiet)
+        _connect(quiet)
+        check_nodes()
     else:
         # Two slots at least: the demo's two actors and two training workers need them.
         slots = max(2, os.cpu_count() or 1)
@@ -28,6 +35,19 @@ def ensure_ray() -> None:
             if "timed out during startup" not in str(error):
                 raise
             ray.init(**options)
+
+
+def _connect(options: dict[str, Any]) -> None:
+    import ray
+
+    try:
+        ray.init(**options)
+    except RuntimeError as error:
+        if "Version mismatch" not in str(error):
+            raise
+        # Ray's own words name both versions of Ray and of Python, in six lines.
+        words = " ".join(str(error).split())
+        raise UsageError(f"{words}; use the same checkout on both, after `make setup`") from None
 
 
 def default_workers() -> int:
