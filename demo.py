@@ -170,6 +170,7 @@ def _build(layout: DatasetLayout, options: DemoOptions) -> tuple[dict[str, Any],
 
 def _train(layout: DatasetLayout, options: DemoOptions) -> tuple[Path, dict[str, Any]]:
     from training.config import load_config
+    from training.deploy.card import write_card
     from training.evaluation.evaluate import evaluate_model
     from training.job.train import run_training
 
@@ -181,6 +182,7 @@ def _train(layout: DatasetLayout, options: DemoOptions) -> tuple[Path, dict[str,
         say(f"{trained['network']}, {trained['epochs']} epochs, {options.workers} workers")
     with _stage("evaluate") as say:
         evaluation = evaluate_model(model, shards)
+        write_card(model)
         country, distance = evaluation["country"], evaluation["distance_km"]
         say(
             f"{evaluation['samples']} held-out photographs: top-1 {country['top1']:.0%},"

@@ -7,6 +7,7 @@ import typer
 
 from shards.console import print_summary
 from shards.errors import UsageError
+from shards.manifest import CARD_NAME
 from shards.remote import is_address
 from training.baseline import commands as baseline
 from training.bench import commands as bench
@@ -48,13 +49,14 @@ def train(
 ) -> None:
     """Trains a network on shards; continues the run if it was interrupted."""
     from training.config import load_config
+    from training.deploy.card import write_card
     from training.job.train import run_training
 
     extra = [] if workers is None else [f"job.workers={workers}"]
     chosen = load_config(config, [*(overrides or []), *extra])
-    print_summary(
-        "train", run_training(chosen, shards, out or default_runs(shards)), as_json=as_json
-    )
+    found = run_training(chosen, shards, out or default_runs(shards))
+    found["card"] = str(write_card(Path(found["run"])))
+    print_summary("train", found, as_json=as_json)
 
 
 def sweep(
@@ -113,6 +115,7 @@ def evaluate(
     as_json: bool = typer.Option(False, "--json", help="Print all figures as one JSON object."),
 ) -> None:
     """Measures a model and writes figures, tables and a page into a folder beside it."""
+    from training.deploy.card import write_card
     from training.evaluation.evaluate import evaluate_model
     from training.evaluation.external import evaluate_images
     from training.evaluation.headline import headline
@@ -134,6 +137,8 @@ def evaluate(
             subset=subset,
             map_labels=map_labels,
         )
+        if model.is_dir() and (model / CARD_NAME).is_file():
+            write_card(model)
     where = model if model.is_dir() else model.parent
     print_summary("evaluate", result if as_json else headline(result, where), as_json=as_json)
 

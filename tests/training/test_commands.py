@@ -36,6 +36,7 @@ def test_train_evaluate_predict(tmp_path: Path, capsys: pytest.CaptureFixture[st
     code, out, _ = _run(capsys, "evaluate", summary["run"], "--shards", shards, "--json")
     assert code == 0
     assert json.loads(out)["samples"] == 11
+    assert "On 11 photographs: the test split" in Path(summary["card"]).read_text()
     image, broken = tmp_path / "a.jpg", tmp_path / "b.jpg"
     image.write_bytes(encode(picture(PLACES[0], 1)))
     broken.write_bytes(b"")
