@@ -1,14 +1,19 @@
 """The command line of this stage: arguments in, one core function called, result printed."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import typer
 
 from shards.bench import bench_group
 from shards.console import print_summary
+from shards.dataset import open_dataset
 from shards.errors import UsageError, WorkError
 from shards.fanout import default_workers
-from shards.layout import DatasetLayout
+
+DATASET = typer.Argument(
+    help="Dataset directory, or its address: s3://, gs://, …", show_default=False
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -23,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 
 def enrich(
-    dataset: Path = typer.Argument(help="Dataset directory."),
+    dataset: str = DATASET,
     size: str | None = typer.Option(
         None, help="Working size, WIDTHxHEIGHT in pixels; at first 320x180."
     ),
@@ -107,60 +112,63 @@ def enrich(
     Options that are not given are those of the last run. Other ones need --force, thresholds
     --refilter; what decides about duplicates may change at any time, and touches no picture.
     """
-    layout = DatasetLayout(dataset) if follow else DatasetLayout.existing(dataset)
-    from enrich.duplicates.options import changed_options
-    from enrich.follow import follow_dataset
-    from enrich.images.detect import FACE, PLATE, open_model
-    from enrich.options import parse_size, parse_views
-    from enrich.run import enrich_dataset
-    from enrich.settle import chosen_options
-
-    width, height = parse_size(size) if size else (None, None)
-    options = chosen_options(
-        layout,
-        force=force,
-        width=width,
-        height=height,
-        min_rgb_variance=min_rgb_variance,
-        min_laplacian_variance=min_laplacian_variance,
-        min_brightness=min_brightness,
-        max_brightness=max_brightness,
-        min_contrast=min_contrast,
-        min_entropy=min_entropy,
-        borders=borders,
-        countries=countries,
-        regions=regions,
-        views=parse_views(views) if views else None,
-        fov=fov,
-        keep_original=keep_original,
-        blur_faces=open_model(FACE, blur_faces) if blur_faces else None,
-        blur_plates=open_model(PLATE, blur_plates) if blur_plates else None,
-    )
-    duplicates = changed_options(
-        layout,
-        similar=similar,
-        hash_distance=hash_distance,
-        same_view_m=same_view,
-        heading_tolerance=heading_tolerance,
-        thin_m=thin,
-    )
     workers = workers or default_workers()
-    if follow:
-        if force or refilter:
-            raise UsageError("--follow with --force or --refilter: enrich once, then follow")
-        idle_seconds = idle or float("inf")
-        summary = follow_dataset(
-            layout, options, workers=workers, idle_seconds=idle_seconds, duplicates=duplicates
-        )
-    else:
-        summary = enrich_dataset(
+    with open_dataset(dataset, new=follow) as layout:
+        from enrich.duplicates.options import changed_options
+        from enrich.follow import follow_dataset
+        from enrich.images.detect import FACE, PLATE, open_model
+        from enrich.options import parse_size, parse_views
+        from enrich.run import enrich_dataset
+        from enrich.settle import chosen_options
+
+        width, height = parse_size(size) if size else (None, None)
+        options = chosen_options(
             layout,
-            options,
-            workers=workers,
             force=force,
-            refilter=refilter,
-            duplicates=duplicates,
+            width=width,
+            height=height,
+            min_rgb_variance=min_rgb_variance,
+            min_laplacian_variance=min_laplacian_variance,
+            min_brightness=min_brightness,
+            max_brightness=max_brightness,
+            min_contrast=min_contrast,
+            min_entropy=min_entropy,
+            borders=borders,
+            countries=countries,
+            regions=regions,
+            views=parse_views(views) if views else None,
+            fov=fov,
+            keep_original=keep_original,
+            blur_faces=open_model(FACE, blur_faces) if blur_faces else None,
+            blur_plates=open_model(PLATE, blur_plates) if blur_plates else None,
         )
+        duplicates = changed_options(
+            layout,
+            similar=similar,
+            hash_distance=hash_distance,
+            same_view_m=same_view,
+            heading_tolerance=heading_tolerance,
+            thin_m=thin,
+        )
+        if follow:
+            if force or refilter:
+                raise UsageError("--follow with --force or --refilter: enrich once, then follow")
+            summary = follow_dataset(
+                layout,
+                options,
+                workers=workers,
+                idle_seconds=idle or float("inf"),
+                duplicates=duplicates,
+            )
+        else:
+            summary = enrich_dataset(
+                layout,
+                options,
+                workers=workers,
+                force=force,
+                refilter=refilter,
+                duplicates=duplicates,
+            )
     print_summary(f"enrich {dataset}", summary.to_json(), as_json=as_json)
     if failed := len(summary.failures):
         total = failed + summary.segments_done + summary.segments_skipped
@@ -170,7 +178,7 @@ def enrich(
 
 
 def deny(
-    dataset: Path = typer.Argument(help="Dataset directory."),
+    dataset: str = DATASET,
     key: list[str] = typer.Option([], help="The key of a sample; may be given again."),
     id_: list[str] = typer.Option([], "--id", help="SOURCE:ID, the source's own identifier."),
     group: list[str] = typer.Option([], help="SOURCE:GROUP, a whole sequence or game."),
@@ -194,12 +202,13 @@ def deny(
         source=source,
         reason=reason,
     )
-    summary = deny_rules(DatasetLayout(dataset), rules)
+    with open_dataset(dataset, new=True) as layout:
+        summary = deny_rules(layout, rules)
     print_summary(f"deny {dataset}", summary.to_json(), as_json=as_json)
 
 
 def labels(
-    dataset: Path | None = typer.Argument(None, help="Dataset directory, enriched."),
+    dataset: str | None = typer.Argument(None, help="Dataset directory or address, enriched."),
     points: int = typer.Option(100_000, min=1, help="Without a dataset: random points on land."),
     seed: int = typer.Option(0, help="Of the random points."),
     as_json: bool = typer.Option(False, "--json", help="Print the summary as JSON."),
@@ -208,11 +217,12 @@ def labels(
 
     Of a dataset also the names of countries that were misspelt or not understood.
     """
-    layout = DatasetLayout.existing(dataset) if dataset else None
-    from enrich.geo.agreement import compare_labels
+    opened = open_dataset(dataset) if dataset else nullcontext()
+    with opened as layout:
+        from enrich.geo.agreement import compare_labels
 
-    title = f"labels {dataset or f'of {points:,} random points'}"
-    print_summary(title, compare_labels(layout, points, seed), as_json=as_json)
+        found = compare_labels(layout, points, seed)
+    print_summary(f"labels {dataset or f'of {points:,} random points'}", found, as_json=as_json)
 
 
 def bench_enriching(

@@ -78,19 +78,22 @@ def enrich_dataset(
     segments = _segments(layout)
     settle_options(layout, options, force=force, refilter=refilter)
     settings = ", ".join(f"{name}={value}" for name, value in options.to_json().items())
-    say(f"enrich {layout.root}: {settings}")
+    say(f"enrich {layout}: {settings}")
     duplicates = duplicates or stored_options(layout)
     rules = ", ".join(f"{name}={value}" for name, value in duplicates.to_json().items())
     say(f"duplicates: {rules}")
     for directory in (layout.catalog, layout.enriched, *layout.enriched.glob("*/")):
         remove_temporaries(directory)
     missing = [one for one in segments if not is_current(layout.part_rows(one), options)]
+    layout.send()
     started = time.perf_counter()
-    done, failures = _enrich_all(layout, missing, options, workers)
+    done, failures = _enrich_all(layout, {one: segments[one] for one in missing}, options, workers)
     seconds = time.perf_counter() - started
+    layout.receive(map(layout.part_rows, missing))
     find_tombstones(layout)
     find_duplicates(layout, duplicates, workers=workers)
     counts = count_captures(layout)
+    layout.send()
     return EnrichSummary(
         captures=counts.captures,
         rows=counts.rows,
@@ -104,34 +107,39 @@ def enrich_dataset(
     )
 
 
-def _segments(layout: DatasetLayout) -> list[Path]:
-    segments = layout.sealed_segments()
+def _segments(layout: DatasetLayout) -> dict[Path, int]:
+    """The bytes of each, in order."""
+    segments = layout.segment_sizes()
     if segments:
-        return segments
+        return dict(sorted(segments.items()))
     if any(layout.raw.glob("*/*.tar")):
         raise UsageError(f"{layout.raw}: all segments are still open; let the crawl finish first")
-    raise UsageError(f"{layout.raw}: no segments; crawl or import into {layout.root} first")
+    raise UsageError(f"{layout.raw}: no segments; crawl or import into {layout} first")
 
 
 def _enrich_all(
-    layout: DatasetLayout, segments: list[Path], options: EnrichOptions, workers: int
+    layout: DatasetLayout, segments: dict[Path, int], options: EnrichOptions, workers: int
 ) -> tuple[list[PartSummary], list[str]]:
+    # A part that is there was decided by other thresholds.
+    made = {segment for segment in segments if layout.part_rows(segment).exists()}
+
     def task(segment: Path) -> PartSummary | str:
         # One core per task: OpenCV's own threads would only fight with the other tasks.
         import cv2
 
         cv2.setNumThreads(1)
-        # A part that is there was decided by other thresholds.
-        make = refilter_segment if layout.part_rows(segment).exists() else enrich_segment
+        make = refilter_segment if segment in made else enrich_segment
+        before = [layout.part_tar(segment), layout.part_rows(segment)] if segment in made else []
         try:
-            return make(layout, segment, options)
+            with layout.at_hand(segment, *before) as here:
+                return make(here, here.root / layout.relative(segment), options)
         except WorkError as error:
             return str(error)
 
     done: list[PartSummary] = []
     failures: list[str] = []
     # The largest first, so that no core waits long for the last one.
-    ordered = sorted(segments, key=lambda segment: segment.stat().st_size, reverse=True)
+    ordered = sorted(segments, key=segments.__getitem__, reverse=True)
     with progress("enrich", len(segments)) as advance:
         for result in fan_out(task, ordered, workers=min(workers, len(segments))):
             if isinstance(result, PartSummary):

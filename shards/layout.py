@@ -1,16 +1,42 @@
 """Where everything stands in a dataset directory. The directories are the state."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from shards.errors import UsageError
 from shards.keys import is_key
 from shards.segment import OPEN_SUFFIX
+from shards.store import Store, open_store
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DatasetLayout:
     root: Path
+    """The dataset's directory, or the part of it that is at hand (`shards.dataset`)."""
+    address: str = ""
+    """Where the dataset stands, if not in `root`."""
+
+    def __str__(self) -> str:
+        return self.address or str(self.root)
+
+    @property
+    def store(self) -> Store:
+        """The whole dataset, wherever it stands: for tasks on other machines, and for pixels."""
+        return open_store(self.address or self.root)
+
+    @contextmanager
+    def at_hand(self, *files: Path) -> Iterator["DatasetLayout"]:
+        """The layout of a directory that has these files: see `Store.at_hand`."""
+        with self.store.at_hand(map(self.relative, files)) as root:
+            yield DatasetLayout(root)
+
+    def send(self) -> None:
+        """What was changed in `root` is then so in the dataset; in a directory it is anyway."""
+
+    def receive(self, files: Iterable[Path]) -> None:
+        """Files that others have written into the store are then in `root`."""
 
     @classmethod
     def existing(cls, root: Path) -> "DatasetLayout":
@@ -56,7 +82,15 @@ class DatasetLayout:
 
     def sealed_segments(self) -> list[Path]:
         """Sealed raw segments, sorted by path."""
-        return sorted(p for p in self.raw.glob("*/*.tar") if not p.name.endswith(OPEN_SUFFIX))
+        return sorted(self.segment_sizes())
+
+    def segment_sizes(self) -> dict[Path, int]:
+        """The bytes of every sealed raw segment."""
+        return {
+            self.root / name: size
+            for name, size in self.store.sizes("raw").items()
+            if name.count("/") == 2 and name.endswith(".tar") and not name.endswith(OPEN_SUFFIX)
+        }
 
     def part_tar(self, segment: Path) -> Path:
         """The enriched images of a raw segment."""

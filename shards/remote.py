@@ -109,7 +109,7 @@ class Remote:
 
     def holds(self, local: Path, name: str) -> bool:
         """Whether `name` has the bytes of `local`: by size, then by ETag or else by reading it."""
-        size = self._size(name)
+        size = self.size(name)
         if size != local.stat().st_size:
             return False
         return self._try(name, lambda: self._etag(name) in _etags(local)) or self._try(
@@ -117,7 +117,27 @@ class Remote:
         )
 
     def exists(self, name: str) -> bool:
-        return self._size(name) is not None
+        return self.size(name) is not None
+
+    def size(self, name: str) -> int | None:
+        """Bytes of a file; None where there is none."""
+        from pyarrow.fs import FileType
+
+        info = self._try(name, lambda: self.files.get_file_info(self._full(name)))
+        return info.size if info.type is FileType.File else None
+
+    def sha256(self, name: str) -> str:
+        """Of a whole file, which is read for it."""
+        return self._try(name, lambda: self._digest(name))
+
+    def remove(self, name: str) -> None:
+        """A file that is not there is no error."""
+        if self.exists(name):
+            self._try(name, lambda: self._remove(name))
+
+    def copy(self, name: str, to: str) -> None:
+        """Inside the storage: the bytes do not come here."""
+        self._try(name, lambda: self._appear(to, lambda path: self._copy(name, path)))
 
     def read(self, name: str) -> bytes:
         return self._try(name, lambda: self._read(name))
@@ -130,6 +150,13 @@ class Remote:
         """Downloads a file; it appears under `local` whole."""
         with atomic_path(local) as temporary:
             self._try(name, lambda: self._download(name, str(temporary)))
+
+    def fetched(self, name: str, local: Path) -> bool:
+        """`fetch`, or False where there is no such file."""
+        if not self.exists(name):
+            return False
+        self.fetch(name, local)
+        return True
 
     def give_up(self) -> None:
         """Nothing is tried again from now on, also by calls that other threads are in."""
@@ -178,11 +205,12 @@ class Remote:
                 self.files.delete_file(temporary)
             raise
 
-    def _size(self, name: str) -> int | None:
-        from pyarrow.fs import FileType
+    def _remove(self, name: str) -> None:
+        with suppress(FileNotFoundError):  # an answer may be lost after the deed
+            self.files.delete_file(self._full(name))
 
-        info = self._try(name, lambda: self.files.get_file_info(self._full(name)))
-        return info.size if info.type is FileType.File else None
+    def _copy(self, name: str, path: str) -> None:
+        self.files.copy_file(self._full(name), path)
 
     def _etag(self, name: str) -> str:
         """Empty where the storage has none."""

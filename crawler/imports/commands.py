@@ -17,7 +17,9 @@ def register(app: typer.Typer) -> None:
 def import_command(
     path: Path = typer.Argument(help="A folder of photographs or pairs, or a CSV table."),
     form: str = typer.Option(..., "--format", help="Where labels stand: exif, csv or pairs."),
-    out: Path = typer.Option(..., help="The dataset directory; made when it is not there."),
+    out: str = typer.Option(
+        ..., help="The dataset directory, made when it is not there, or an address: s3://…, gs://…"
+    ),
     column: list[str] = typer.Option([], help="field=column of the table, like lat=Y; repeatable."),
     license_name: str = typer.Option("", "--license", help="For photographs that name none."),
     attribution: str = typer.Option("", help="For photographs that name nobody."),
@@ -25,15 +27,17 @@ def import_command(
 ) -> None:
     """Imports photographs that are on disk. Exit code 1 when some could not be imported."""
     from crawler.imports.photos import import_photos
-    from shards.layout import DatasetLayout
+    from crawler.state import opened_dataset
 
-    summary = import_photos(
-        path,
-        DatasetLayout(out),
-        form,
-        columns=_pairs(column),
-        defaults={"license": license_name, "attribution": attribution},
-    )
+    columns = _pairs(column)
+    with opened_dataset(out) as layout:
+        summary = import_photos(
+            path,
+            layout,
+            form,
+            columns=columns,
+            defaults={"license": license_name, "attribution": attribution},
+        )
     print_summary("Import", asdict(summary), as_json=as_json)
     if summary.problems:
         raise typer.Exit(1)

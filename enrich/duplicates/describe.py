@@ -17,7 +17,6 @@ from enrich.duplicates.store import (
 from enrich.duplicates.windows import HEIGHT, WIDTH, WINDOWS
 from shards.errors import WorkError
 from shards.layout import DatasetLayout
-from shards.read import read_range
 from shards.schema import Status
 
 _PLACE = ("tar", "tar_offset", "tar_size")
@@ -52,12 +51,13 @@ def describe_part(layout: DatasetLayout, part: Part) -> None:
 
 def read_picture(layout: DatasetLayout, tar: str, offset: int, size: int) -> Small:
     """A stored picture, grey and small."""
-    path = layout.root / tar
-    data = np.frombuffer(read_range(path, offset, size), np.uint8)
+    data = np.frombuffer(layout.store.read_range(tar, offset, size), np.uint8)
     # libjpeg's scaled decode, where half the size is enough.
     pixels = cv2.imdecode(data, cv2.IMREAD_REDUCED_GRAYSCALE_2) if size else None
     if pixels is not None and (pixels.shape[1] < WIDTH or pixels.shape[0] < HEIGHT):
         pixels = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
     if pixels is None:
-        raise WorkError(f"{path}: no picture at byte {offset}; delete the part and enrich again")
+        raise WorkError(
+            f"{layout}/{tar}: no picture at byte {offset}; delete the part and enrich again"
+        )
     return shrink(np.asarray(pixels, dtype=np.uint8))

@@ -94,12 +94,14 @@ def _describe(layout: DatasetLayout, parts: Sequence[Part], workers: int) -> int
     missing = [part for part in parts if not part.fingerprints.exists()]
 
     def task(part: Part) -> None:
-        describe_part(layout, part)
+        with layout.at_hand(part.rows, part.rows.with_suffix(".tar")) as here:
+            describe_part(here, part.below(layout.root, here.root))
 
     workers = workers if len(missing) > _FEW_PARTS else 1
     with progress("duplicates", len(missing)) as advance:
         for _ in fan_out(task, missing, workers=workers):
             advance()
+    layout.receive(part.fingerprints for part in missing)
     return len(missing)
 
 

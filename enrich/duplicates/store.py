@@ -8,7 +8,7 @@ goes when the part changes or vanishes.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,15 @@ class Part:
     fingerprints: Path
     pairs: Path
     digest: str
+
+    def below(self, root: Path, other: Path) -> "Part":
+        """The same with its files below another folder than `root`."""
+        return replace(
+            self,
+            rows=other / self.rows.relative_to(root),
+            fingerprints=other / self.fingerprints.relative_to(root),
+            pairs=other / self.pairs.relative_to(root),
+        )
 
 
 def find_parts(connection: duckdb.DuckDBPyConnection, layout: DatasetLayout) -> list[Part]:

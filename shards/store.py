@@ -1,0 +1,218 @@
+"""Where a dataset or a shard set stands: a folder of this machine, or a folder behind an address.
+
+The stages see one interface. Files are made on this machine and then take their final names at
+once; what is read by place comes by ranges; what must be a file of this machine is brought to hand.
+Names are relative to the store, with forward slashes.
+"""
+
+import os
+import shutil
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import lru_cache
+from pathlib import Path
+
+from shards.atomic import TEMPORARY_PREFIX, atomic_path, sync_directory
+from shards.errors import WorkError
+from shards.remote import Remote, is_address, open_remote
+from shards.working_copy import WorkingCopy, scratch
+
+
+class Store(ABC):
+    """Whole files under names; `str` shows where it is. Can be sent to other machines by pickle."""
+
+    @abstractmethod
+    def sizes(self, folder: str = "") -> dict[str, int]:
+        """Bytes by name of every file below `folder`, which need not exist; not unfinished ones."""
+
+    @abstractmethod
+    def size(self, name: str) -> int | None:
+        """None where there is no such file."""
+
+    @abstractmethod
+    def read_range(self, name: str, offset: int, length: int) -> bytes:
+        """Exactly these bytes. Raises WorkError when the file does not have them."""
+
+    @abstractmethod
+    def sha256(self, name: str) -> str:
+        """Of a whole file, in hexadecimal."""
+
+    @abstractmethod
+    def remove(self, name: str) -> None:
+        """A file that is not there is no error."""
+
+    @abstractmethod
+    def link(self, name: str, to: str) -> None:
+        """Gives a file a second name, which may be a copy; one of that name is replaced."""
+
+    @abstractmethod
+    def move(self, name: str, to: str) -> None:
+        """Gives a file another name; one of that name is replaced."""
+
+    @abstractmethod
+    def sync(self, folder: str) -> None:
+        """Makes moves inside `folder` durable."""
+
+    @abstractmethod
+    def remove_folder(self, folder: str) -> None:
+        """With all that is in it."""
+
+    @abstractmethod
+    def writing(self, name: str) -> AbstractContextManager[Path]:
+        """A path of this machine to write to; what is there at the end appears as `name`, whole.
+
+        After an exception what was there before is as it was.
+        """
+
+    @abstractmethod
+    def at_hand(self, names: Iterable[str]) -> AbstractContextManager[Path]:
+        """A folder of this machine in which these files, if they exist, stand under their names.
+
+        What is written, changed or removed in it is so in the store, at the end at the latest;
+        after an exception perhaps not.
+        """
+
+
+class Folder(Store):
+    """A folder of this machine: everything is at hand."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def __str__(self) -> str:
+        return str(self.root)
+
+    def sizes(self, folder: str = "") -> dict[str, int]:
+        return {
+            path.relative_to(self.root).as_posix(): path.stat().st_size
+            for path in (self.root / folder).rglob("*")
+            if not path.name.startswith(TEMPORARY_PREFIX) and path.is_file()
+        }
+
+    def size(self, name: str) -> int | None:
+        path = self.root / name
+        return path.stat().st_size if path.is_file() else None
+
+    def read_range(self, name: str, offset: int, length: int) -> bytes:
+        from shards.read import read_range
+
+        return read_range(self.root / name, offset, length)
+
+    def sha256(self, name: str) -> str:
+        from shards.manifest import file_sha256
+
+        return file_sha256(self.root / name)
+
+    def remove(self, name: str) -> None:
+        (self.root / name).unlink(missing_ok=True)
+
+    def link(self, name: str, to: str) -> None:
+        place = self.root / to
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.unlink(missing_ok=True)
+        try:
+            os.link(self.root / name, place)
+        except OSError:  # the file system has no links
+            shutil.copyfile(self.root / name, place)
+
+    def move(self, name: str, to: str) -> None:
+        place = self.root / to
+        place.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(self.root / name, place)
+
+    def sync(self, folder: str) -> None:
+        sync_directory(self.root / folder)
+
+    def remove_folder(self, folder: str) -> None:
+        shutil.rmtree(self.root / folder)
+
+    @contextmanager
+    def writing(self, name: str) -> Iterator[Path]:
+        with atomic_path(self.root / name) as temporary:
+            yield temporary
+
+    @contextmanager
+    def at_hand(self, names: Iterable[str]) -> Iterator[Path]:  # noqa: ARG002 - all of them are
+        yield self.root
+
+
+class Bucket(Store):
+    """A folder behind an address. Failures of the storage are WorkErrors of one line."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._remote: Remote | None = None
+
+    @property
+    def remote(self) -> Remote:
+        """Opened when it is first needed, in each process."""
+        if self._remote is None:
+            self._remote = open_remote(self._address)
+        return self._remote
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Bucket, (self._address,)
+
+    def __str__(self) -> str:
+        return self.remote.url
+
+    def sizes(self, folder: str = "") -> dict[str, int]:
+        below = f"{folder}/" if folder else ""
+        return {f"{below}{name}": size for name, size in self.remote.sizes(folder).items()}
+
+    def size(self, name: str) -> int | None:
+        return self.remote.size(name)
+
+    def read_range(self, name: str, offset: int, length: int) -> bytes:
+        data = self.remote.read_range(name, offset, length)
+        if len(data) != length:
+            raise WorkError(f"{self}/{name}: ends before byte {offset + length}")
+        return data
+
+    def sha256(self, name: str) -> str:
+        return self.remote.sha256(name)
+
+    def remove(self, name: str) -> None:
+        self.remote.remove(name)
+
+    def link(self, name: str, to: str) -> None:
+        self.remote.copy(name, to)
+
+    def move(self, name: str, to: str) -> None:
+        self.remote.copy(name, to)
+        self.remote.remove(name)
+
+    def sync(self, folder: str) -> None:
+        """A storage has done what it has answered."""
+
+    def remove_folder(self, folder: str) -> None:
+        for name in self.sizes(folder):
+            self.remove(name)
+
+    @contextmanager
+    def writing(self, name: str) -> Iterator[Path]:
+        with scratch() as folder:
+            path = folder / name.rpartition("/")[2]
+            yield path
+            self.remote.put(path, name)
+
+    @contextmanager
+    def at_hand(self, names: Iterable[str]) -> Iterator[Path]:
+        with WorkingCopy.of(self.remote) as copy:
+            copy.receive(names)
+            yield copy.root
+            copy.send()
+
+
+def open_store(where: str | Path) -> Store:
+    """The store at a path or an address. Raises UsageError for an address that cannot be used."""
+    return _bucket(str(where)) if is_address(str(where)) else Folder(Path(where))
+
+
+@lru_cache(maxsize=8)
+def _bucket(address: str) -> Bucket:
+    """One connection for all that a process does there."""
+    bucket = Bucket(address)
+    _ = bucket.remote
+    return bucket

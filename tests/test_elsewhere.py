@@ -1,0 +1,80 @@
+"""A dataset behind an address: the same commands, and the same bytes as in a directory."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+
+import cv2
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from lostfound import main
+from tests.enrich.samples import capture, encoded, picture, simple_dataset, write_segment
+from tests.stores import fill, hashes, memory, s3
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[str]:
+    with s3() as address:
+        yield address
+
+
+def make_raw(root: Path) -> None:
+    layout = simple_dataset(root, segments=3, captures=4)
+    # A copy of another picture, which the whole-dataset step finds by a look at both.
+    smaller = encoded(np.asarray(cv2.resize(picture(3), (480, 270)), np.uint8))
+    write_segment(layout, "x-000000", [(capture("test-copy", lat="55.99"), smaller, "jpg")])
+
+
+def run(*words: str) -> int:
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    return int(stop.value.code or 0)
+
+
+@pytest.mark.parametrize("kind", ["memory", "s3"])
+def test_enriching_gives_the_bytes_of_a_directory(
+    kind: str, tmp_path: Path, bucket: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = str(tmp_path / "here")
+    there = memory() if kind == "memory" else f"{bucket}/enrich"
+    make_raw(tmp_path / "here")
+    fill(there, tmp_path / "here")
+    summaries = []
+    for dataset in (here, there):
+        assert run("enrich", dataset, "--workers", "1", "--json") == 0
+        summaries.append(json.loads(capsys.readouterr().out))
+        del summaries[-1]["images_per_second"]
+    assert summaries[0] == summaries[1]
+    assert summaries[0]["rejected"] == {"duplicate_position": 1, "duplicate_view": 1}
+    assert hashes(there) == hashes(here)
+    parts = sorted((tmp_path / "here/enriched/test").glob("*.parquet"))
+    scores = pq.read_table(parts)["rgb_variance"].to_pylist()
+    other = ("--workers", "1", "--min-rgb-variance", str(median(scores)))
+    assert run("enrich", there, *other) == 2
+    assert f"{there}/enriched was made with min_rgb_variance=300.0" in capsys.readouterr().err
+    for dataset in (here, there):
+        assert run("enrich", dataset, *other, "--refilter", "--json") == 0
+        assert json.loads(capsys.readouterr().out)["rejected"]["low_variance"] == 7
+        assert run("deny", dataset, "--key", "test-1") == 0
+        capsys.readouterr()
+    ours, theirs = hashes(here), hashes(there)
+    assert theirs.pop("denylist.csv")  # has the time
+    assert theirs.pop("catalog/tombstones.parquet")
+    assert theirs.items() <= ours.items()
+    assert len(theirs) == len(ours) - 2
+
+
+def test_a_dataset_that_is_not_there_is_said(
+    bucket: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for address, problem in {
+        f"{bucket}/nothing": "no dataset there; crawl or import into it first",
+        "s3://no-such-bucket/x": "there is no bucket no-such-bucket; make it first",
+        "s3://": "not an address",
+    }.items():
+        assert run("enrich", address) == 2
+        [line] = capsys.readouterr().err.splitlines()
+        assert problem in line
