@@ -15,10 +15,11 @@ from crawler.fleet import run_fleet
 from crawler.frontier import FILE_NAME, NewTask, SqliteFrontier, TaskState
 from crawler.job import Job
 from crawler.ledger import Ledger, ledger_paths
+from crawler.lock import exclusive_lock
 from crawler.monitor import MonitorOptions, monitoring
 from crawler.queue import open_queue
 from crawler.reasons import ENDS_RUN, TRANSIENT, FailReason
-from crawler.spool import exclusive_lock, open_spool, writers
+from crawler.spool import open_spool, writers
 from crawler.stats import WorkerStats
 from shards.errors import UsageError, WorkError
 from shards.fanout import ensure_ray

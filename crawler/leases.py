@@ -10,6 +10,8 @@ from crawler.frontier import Frontier, Task
 
 LEASE_SECONDS = 300.0
 RENEW_SECONDS = 60.0
+UNREACHABLE_SECONDS = 180.0
+"""A worker that hears nothing for so long stops: a minute later its tasks are given to others."""
 IDLE_SECONDS = 1.0
 """Until the frontier is asked again while other workers have the last tasks."""
 Result = TypeVar("Result")
@@ -46,14 +48,23 @@ class Leases:
     async def keep(self, running: Mapping[str, asyncio.Task[None]]) -> None:
         """Renews the leases of what is running, for ever.
 
-        Work on a task that was given to another worker is cancelled.
+        Work on a task that was given to another worker is cancelled. All work is where the
+        frontier cannot be reached: before the leases end, so that nothing is fetched twice.
         """
         while True:
             await asyncio.sleep(RENEW_SECONDS)
-            for task_id in list(running):
-                kept = await self.ask(partial(self._renew, task_id))
-                if not kept and task_id in running:
-                    running[task_id].cancel()
+            try:
+                async with asyncio.timeout(UNREACHABLE_SECONDS):
+                    await self._renew_all(running)
+            except TimeoutError:
+                for work in running.values():
+                    work.cancel()
+
+    async def _renew_all(self, running: Mapping[str, asyncio.Task[None]]) -> None:
+        for task_id in list(running):
+            kept = await self.ask(partial(self._renew, task_id))
+            if not kept and task_id in running:
+                running[task_id].cancel()
 
     def _renew(self, task_id: str, frontier: Frontier) -> bool:
         return frontier.renew(task_id, self._owner, LEASE_SECONDS)

@@ -4,7 +4,6 @@ A capture counts once its bytes are on disk and its row is committed. Whatever k
 the next `Spool` over the same writer continues after the last capture that counted.
 """
 
-import fcntl
 import hashlib
 import os
 import re
@@ -16,9 +15,11 @@ from typing import NamedTuple, Self
 
 from crawler.disk import full_disk_explained
 from crawler.ledger import SUFFIX, Failure, Held, Ledger, Row
+from crawler.lock import BusyError, take_lock
 from crawler.reasons import FailReason
 from shards.atomic import sync_directory
 from shards.capture import Capture
+from shards.console import print_line
 from shards.errors import UsageError, WorkError
 from shards.keys import is_key
 from shards.segment import IMAGE_EXTENSIONS, OPEN_SUFFIX, SegmentWriter, segment_name
@@ -26,10 +27,11 @@ from shards.tar import END_OF_ARCHIVE, member_size
 
 SEGMENT_BYTES = 256 << 20
 LOCK_PAUSE = 0.2
-
-
-class BusyError(UsageError):
-    """Another living process owns the lock."""
+DYING_SECONDS = 180.0
+"""How long the last owner of a writer may take to die. On a machine that was cut off its workers
+live until their raylet gives up, after a minute; file servers keep the locks of a lost client for
+about as long again."""
+SAY_SECONDS = 5.0
 
 
 class Ready(NamedTuple):
@@ -57,7 +59,7 @@ class Spool:
         self.path = directory / f"{writer}{SUFFIX}"
         self.segment_bytes = segment_bytes
         directory.mkdir(parents=True, exist_ok=True)
-        self._lock = _take_lock(directory / f"{writer}.lock")
+        self._lock = take_lock(directory / f"{writer}.lock")
         try:
             self.ledger = Ledger(self.path)
             try:
@@ -273,37 +275,22 @@ def writers(directory: Path) -> list[str]:
 
 
 def open_spool(
-    directory: Path, writer: str, *, segment_bytes: int = SEGMENT_BYTES, patience: float = 20
+    directory: Path,
+    writer: str,
+    *,
+    segment_bytes: int = SEGMENT_BYTES,
+    patience: float = DYING_SECONDS,
 ) -> Spool:
     """A spool whose last owner may still be dying: waits for its lock up to `patience` seconds."""
-    ends_at = time.monotonic() + patience
+    started, said = time.monotonic(), False
     while True:
         try:
             return Spool(directory, writer, segment_bytes=segment_bytes)
         except BusyError:
-            if time.monotonic() >= ends_at:
+            waited = time.monotonic() - started
+            if waited >= patience:
                 raise
+            if waited >= SAY_SECONDS and not said:
+                said = True
+                print_line(f"{writer}: its last owner still lives; waiting up to {patience:.0f} s")
             time.sleep(LOCK_PAUSE)
-
-
-@contextmanager
-def exclusive_lock(path: Path) -> Iterator[None]:
-    """Holds the lock file `path`. Raises BusyError when another process has it."""
-    descriptor = _take_lock(path)
-    try:
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _take_lock(path: Path) -> int:
-    """An exclusive lock that ends with this process, however it ends."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise BusyError(
-            f"{path}: another process is writing here; wait for it to end, or stop it"
-        ) from None
-    return descriptor

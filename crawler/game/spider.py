@@ -77,6 +77,8 @@ class GameSpider(scrapy.Spider):
         self._slots = asyncio.Semaphore(job.pages)
         self._drivers: dict[Page, PageDriver] = {}
         self._visits: dict[str, Visit] = {}
+        self._pages: dict[str, Page] = {}
+        """Where each leased game is played."""
         self._leases: set[str] = set()
         self._room = DiskRoom(free_bytes_of(job.directory))
         self._patience = 0.0
@@ -126,8 +128,12 @@ class GameSpider(scrapy.Spider):
     async def _renew_leases(self) -> None:
         while True:
             await asyncio.sleep(LEASE_SECONDS / 4)
-            for task_id in self._leases:
-                self.frontier.renew(task_id, self.job.writer, LEASE_SECONDS)
+            # Asked from this event loop: where the frontier cannot be reached, the games stand
+            # still, and go no further than the lease when it can be again.
+            for task_id in list(self._leases):
+                kept = self.frontier.renew(task_id, self.job.writer, LEASE_SECONDS)
+                if not kept and (page := self._pages.get(task_id)):
+                    await self._retire(page)
 
     def _request(self, task: Task) -> scrapy.Request:
         return scrapy.Request(
@@ -156,6 +162,7 @@ class GameSpider(scrapy.Spider):
         self._drivers[page] = (
             ScheduledDriver(page, site, schedule) if schedule else PageDriver(page, site)
         )
+        self._pages[request.meta["task"].id] = page
         visit = await self.gate.attach(page)
         self._visits[request.meta["task"].id] = visit
         # At once, so that a browser that dies a moment later takes no login with it.
@@ -210,6 +217,7 @@ class GameSpider(scrapy.Spider):
         """Tells the frontier how the lease ended, and gives the page's slot free."""
         self._met = True
         self._leases.discard(task.id)
+        self._pages.pop(task.id, None)
         self._slots.release()
         outcome = self._judged(task, outcome)
         reason, detail = outcome.reason, outcome.detail

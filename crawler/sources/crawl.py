@@ -10,6 +10,7 @@ from typing import Any
 
 from crawler.crawl import LOCK_FILE, CrawlPlan, CrawlSummary, run_crawl
 from crawler.frontier import FILE_NAME, NewTask, SqliteFrontier
+from crawler.lock import exclusive_lock
 from crawler.monitor import MonitorOptions
 from crawler.queue import Queue
 from crawler.reasons import TRANSIENT, FailReason
@@ -17,7 +18,7 @@ from crawler.sources.captured import captures_of, reconcile
 from crawler.sources.job import SourceJob
 from crawler.sources.source import Query, Source
 from crawler.sources.worker import in_pass
-from crawler.spool import SEGMENT_BYTES, exclusive_lock
+from crawler.spool import SEGMENT_BYTES
 from crawler.terms import settle_terms
 from crawler.web.client import ClientRules
 from crawler.web.identity import is_loopback, user_agent

@@ -5,15 +5,21 @@ The name keeps it out of `make test`: it needs root and minutes.
 
 import json
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.cluster.cluster import GAME_PORT, Cluster, started, storage
+from tests.cluster.captures import BUCKET, Arrived, arrived, in_the_making
+from tests.cluster.cluster import GAME_PORT, Cluster, started
+from tests.cluster.faults import cut_until_noticed, running, wait_until
 from tests.cluster.hosts import missing, sh
 
-GAMES = 18
+ROUNDS = 5
+BACK_SECONDS = 300.0
+"""Until the autoscaler has started Ray again on a host that came back."""
 
 
 @pytest.fixture(scope="module")
@@ -28,38 +34,51 @@ def cluster() -> Iterator[Cluster]:
         assert "lfbr" not in sh("ip", "link")
 
 
-def summary(stdout: str) -> dict[str, object]:
-    lines = [line for line in stdout.splitlines() if line.startswith('{"source"')]
-    found: dict[str, object] = json.loads(lines[-1])
+def summary(stdout: str) -> dict[str, Any]:
+    lines = [line for line in stdout.splitlines() if line.startswith("{")]
+    found: dict[str, Any] = json.loads(lines[-1])
     return found
 
 
-def test_a_crawl_on_all_hosts_makes_one_dataset(cluster: Cluster) -> None:
-    job = cluster.submit(
+def game(out: str, games: int) -> tuple[str, ...]:
+    """The crawl of the game with two browsers on every host."""
+    return (
         "crawl", "game", "--url", f"http://127.0.0.1:{GAME_PORT}", "--workers", "6", "--pages", "1",
-        "--games", str(GAMES), "--out", "s3://lostfound/world", "--json",
+        "--games", str(games), "--out", f"s3://{BUCKET}/{out}", "--json",
     )  # fmt: skip
+
+
+def check_games(cluster: Cluster, out: str, games: int) -> Arrived:
+    """Every game is there with all its rounds, and no round twice."""
+    there = arrived(cluster, out, "geoguessr")
+    assert set(there.times.values()) == {1}
+    rounds = Counter(key.rpartition("-")[0] for key in there.sha256)
+    assert Counter(rounds.values()) == {ROUNDS: games}
+    return there
+
+
+def test_a_crawl_on_all_hosts_makes_one_dataset(cluster: Cluster) -> None:
+    job = cluster.submit(*game("world", 18))
     assert job.returncode == 0, job.stdout[-3000:]
-    assert summary(job.stdout)["captures"] == GAMES * 5
-    client = storage(int(cluster.storage["AWS_ENDPOINT_URL"].rpartition(":")[2]))
+    assert summary(job.stdout)["captures"] == 18 * ROUNDS
+    there = check_games(cluster, "world", 18)
+    assert there.nodes == {host.name for host in cluster.hosts.hosts}
 
-    def text(name: str) -> str:
-        key = f"world/raw/geoguessr/{name}"
-        body: bytes = client.get_object(Bucket="lostfound", Key=key)["Body"].read()
-        return body.decode()
 
-    listed = client.list_objects_v2(Bucket="lostfound", Prefix="world/raw/geoguessr/")["Contents"]
-    names = [entry["Key"].rpartition("/")[2] for entry in listed]
-    rows = [
-        json.loads(line)
-        for name in names
-        if name.endswith(".rows.jsonl")
-        for line in text(name).splitlines()[1:]
-    ]
-    assert len({row["key"] for row in rows}) == len(rows) == GAMES * 5
-    workers = json.loads(text("stats.jsonl").splitlines()[-1])["workers"]
-    fetched = {worker["node"] for worker in workers if worker["captures"]}
-    assert fetched == {host.name for host in cluster.hosts.hosts}
+def test_a_host_cut_off_in_the_middle_of_a_crawl_loses_and_repeats_nothing(
+    cluster: Cluster,
+) -> None:
+    """What it was playing is played to its end by others; it comes back while they do."""
+    with running(cluster, *game("cut", 24)) as job:
+        wait_until(lambda: in_the_making(cluster, "cut", "geoguessr") >= 25, "25 captures", job)
+        cut_until_noticed(cluster, cluster.hosts.hosts[2])
+        done = job.result()
+    assert done.returncode == 0, done.stdout[-3000:]
+    crawled = summary(done.stdout)
+    assert crawled["captures"] == 24 * ROUNDS
+    assert crawled["workers_replaced"] >= 1
+    check_games(cluster, "cut", 24)
+    cluster.wait_for_nodes(3, BACK_SECONDS)
 
 
 def test_a_job_that_fails_says_so_by_its_exit_code(cluster: Cluster) -> None:

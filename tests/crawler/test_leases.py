@@ -1,6 +1,7 @@
 """What one worker has leased: kept while it works, lost to another, given back."""
 
 import asyncio
+import threading
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,32 @@ def test_only_work_on_a_lost_task_is_cancelled(
             await asyncio.wait([keeping, running["b"]])
 
     monkeypatch.setattr("crawler.leases.RENEW_SECONDS", 0.02)
+    asyncio.run(run())
+
+
+def test_work_stops_where_the_frontier_cannot_be_reached(
+    frontier: SqliteFrontier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reachable = threading.Event()
+
+    def renew(*_: object) -> bool:
+        reachable.wait(30)
+        return True
+
+    async def run() -> None:
+        with Leases(frontier, "worker") as leases:
+            tasks = [await leases.lease(), await leases.lease()]
+            running = {task.id: asyncio.create_task(asyncio.sleep(60)) for task in tasks if task}
+            monkeypatch.setattr(frontier, "renew", renew)
+            keeping = asyncio.create_task(leases.keep(running))
+            await asyncio.wait(running.values(), timeout=25)
+            reachable.set()
+            assert all(task.cancelled() for task in running.values())
+            keeping.cancel()
+            await asyncio.wait([keeping])
+
+    monkeypatch.setattr("crawler.leases.RENEW_SECONDS", 0.02)
+    monkeypatch.setattr("crawler.leases.UNREACHABLE_SECONDS", 0.05)
     asyncio.run(run())
 
 
