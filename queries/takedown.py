@@ -28,6 +28,7 @@ from shards.manifest import MANIFEST_NAME, Manifest, load_manifest
 from shards.named import Named, find_named, parse_names, same_pictures
 from shards.rows import load_selection
 from shards.shardset import finish_set
+from shards.store import Folder
 from shards.takedown import Rewritten, keys_of, keys_to_remove, rewrite_without, rewritten
 
 
@@ -159,7 +160,7 @@ def _concerned(
     parent = layout.root / "shards"
     if finish:
         for staging in sorted(parent.glob(f"{TEMPORARY_PREFIX}*/{MANIFEST_NAME}")):
-            finish_set(parent / staging.parent.name.removeprefix(TEMPORARY_PREFIX))
+            finish_set(Folder(parent), staging.parent.name.removeprefix(TEMPORARY_PREFIX))
     for file in sorted(parent.glob(f"*/{MANIFEST_NAME}")):
         manifest = load_manifest(file.parent)
         held = sorted(gone.intersection(keys_of(file.parent, manifest)))

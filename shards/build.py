@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from shards.dataset import METADATA
 from shards.errors import UsageError, WorkError
-from shards.layout import DatasetLayout
-from shards.manifest import Column, Manifest, load_manifest
+from shards.layout import DatasetLayout, checked_name
+from shards.manifest import MANIFEST_NAME, Column, Manifest, load_manifest
 from shards.rights import LICENSED_SQL, SHARE_ALIKE_SUFFIX
 from shards.rows import SelectedRows, Selection, load_selection, open_rows
 from shards.sample import SAMPLE_FIELDS
@@ -59,6 +60,13 @@ class BuildSummary:
     them."""
 
 
+def needed_parts(name: str) -> list[str]:
+    """What of a dataset must be at hand to build the selection `name`."""
+    sets = [name, f"{name}{SHARE_ALIKE_SUFFIX}"]
+    manifests = [f"shards/{one}/{MANIFEST_NAME}" for one in sets]
+    return [*METADATA, f"selections/{checked_name(name)}", *manifests]
+
+
 def build_shards(
     layout: DatasetLayout, name: str, options: BuildOptions | None = None, *, workers: int = 1
 ) -> BuildSummary:
@@ -82,12 +90,13 @@ def build_shards(
         built = []
         for (directory, share_alike), about in zip(families.items(), plans, strict=True):
             rows.take(share_alike)
-            done = write_set(directory, rows, layout.root, about, selection, workers=workers)
+            place = layout.relative(directory)
+            done = write_set(layout.store, place, rows, "", about, selection, workers=workers)
             built.append(done)
     apart = main.with_name(f"{name}{SHARE_ALIKE_SUFFIX}")
     if apart not in families and _owner(apart) == name:
-        remove_set(apart)
-    return _summary(list(families), *zip(*built, strict=True))
+        remove_set(layout.store, layout.relative(apart))
+    return _summary(layout, list(families), *zip(*built, strict=True))
 
 
 def _check_licensed(rows: SelectedRows, selection: Selection, options: BuildOptions) -> None:
@@ -143,7 +152,10 @@ def _owner(directory: Path) -> str | None:
 
 
 def _summary(
-    directories: list[Path], manifests: Sequence[Manifest], written: Sequence[int]
+    layout: DatasetLayout,
+    directories: list[Path],
+    manifests: Sequence[Manifest],
+    written: Sequence[int],
 ) -> BuildSummary:
     main, *others = directories
     splits: Counter[str] = Counter()
@@ -152,8 +164,8 @@ def _summary(
     tars = [entry for manifest in manifests for entry in manifest.tars()]
     return BuildSummary(
         name=main.name,
-        path=str(main),
-        share_alike_path=str(others[0]) if others else None,
+        path=layout.shown(main),
+        share_alike_path=layout.shown(others[0]) if others else None,
         samples=splits.total(),
         share_alike_samples=sum(manifest.samples for manifest in manifests[1:]),
         splits=dict(sorted(splits.items())),

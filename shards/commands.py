@@ -35,7 +35,7 @@ def register(app: typer.Typer) -> None:
 
 
 def build(
-    dataset: Path = typer.Argument(help="The dataset directory."),
+    dataset: str = typer.Argument(help="The dataset directory, or its address: s3://, gs://, …"),
     selection: str = typer.Option(..., help="Name of the selection; the shards get it too."),
     shard_size: str = typer.Option("512MB", help="Limit of one shard."),
     mix_licences: bool = typer.Option(
@@ -50,16 +50,13 @@ def build(
     as_json: bool = typer.Option(False, "--json", help="Print the summary as JSON."),
 ) -> None:
     """Writes a selection as WebDataset shards with metadata, labels, card and manifest."""
-    from shards.build import BuildOptions, build_shards
+    from shards.build import BuildOptions, build_shards, needed_parts
+    from shards.dataset import open_dataset
     from shards.fanout import default_workers
-    from shards.layout import DatasetLayout
 
-    summary = build_shards(
-        DatasetLayout.existing(dataset),
-        selection,
-        BuildOptions(parse_size(shard_size), mix_licences, allow_unlicensed),
-        workers=workers or default_workers(),
-    )
+    options = BuildOptions(parse_size(shard_size), mix_licences, allow_unlicensed)
+    with open_dataset(dataset, needed_parts(selection)) as layout:
+        summary = build_shards(layout, selection, options, workers=workers or default_workers())
     print_summary("Shards", asdict(summary), as_json=as_json)
 
 

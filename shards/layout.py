@@ -32,6 +32,10 @@ class DatasetLayout:
         with self.store.at_hand(map(self.relative, files)) as root:
             yield DatasetLayout(root)
 
+    def shown(self, path: Path) -> str:
+        """A path of the layout as the user knows it."""
+        return f"{self.address}/{self.relative(path)}" if self.address else str(path)
+
     def send(self) -> None:
         """What was changed in `root` is then so in the dataset; in a directory it is anyway."""
 

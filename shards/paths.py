@@ -9,11 +9,18 @@ def inside(folder: Path, relative: str) -> Path | None:
 
     Absolute paths, `..`, NUL characters and symbolic links that lead out are refused.
     """
-    parts = PurePosixPath(relative).parts
-    if not parts or "\0" in relative or PurePosixPath(relative).is_absolute() or ".." in parts:
+    if not stays_inside(relative):
         return None
-    path = folder.joinpath(*parts)
+    path = folder.joinpath(*PurePosixPath(relative).parts)
     return path if path.resolve().is_relative_to(folder.resolve()) else None
+
+
+def stays_inside(relative: str) -> bool:
+    """Whether a name, as it is written, leads to something inside of any folder."""
+    path = PurePosixPath(relative)
+    if path.is_absolute() or "\0" in relative:
+        return False
+    return bool(path.parts) and ".." not in path.parts
 
 
 def duckdb_path(file: Path) -> str:

@@ -6,21 +6,13 @@ files take the places of the earlier ones. So a build that fails leaves the earl
 was, at the price of disk for both while it runs.
 """
 
-import os
-import shutil
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
-from pathlib import Path
 
 import pyarrow as pa
 
-from shards.atomic import (
-    TEMPORARY_PREFIX,
-    remove_temporaries,
-    sync_directory,
-    write_json,
-)
+from shards.atomic import TEMPORARY_PREFIX, write_json
 from shards.attribution import ATTRIBUTION_NAME, write_attribution
 from shards.card.describe import DESCRIBING, describe
 from shards.console import progress
@@ -31,42 +23,44 @@ from shards.manifest import MANIFEST_NAME, Manifest, file_entry, load_manifest, 
 from shards.plan import ShardPlan, plan_shards
 from shards.rows import SelectedRows, Selection
 from shards.schema import SHARD_SCHEMA
-from shards.sources import read_ahead
+from shards.store import Store
 from shards.writer import ShardResult, ShardTask, write_shard
 
 FOLDERS = ("data", "metadata")
 
 
-def staging_of(directory: Path) -> Path:
+def staging_of(directory: str) -> str:
     """Where a shard set is made: beside its directory, under a name that no shard set can have."""
-    return directory.with_name(f"{TEMPORARY_PREFIX}{directory.name}")
+    parent, slash, name = directory.rpartition("/")
+    return f"{parent}{slash}{TEMPORARY_PREFIX}{name}"
 
 
 def write_set(
-    directory: Path,
+    store: Store,
+    directory: str,
     rows: SelectedRows,
-    source: Path,
+    source: str,
     about: Manifest,
     selection: Selection,
     *,
     workers: int,
 ) -> tuple[Manifest, int]:
-    """Writes the shards of `rows`, what describes them, and the manifest.
+    """Writes the shards of `rows`, what describes them, and the manifest, all in `store`.
 
-    The column `tar` of the rows names files in the folder `source`, which may be the shard set's
+    The column `tar` of the rows names files in its folder `source`, which may be the shard set's
     own directory. `about` is the manifest but for its files; its options hold `shard_bytes`.
     Returns the manifest and how many shards this run wrote. Raises WorkError, leaving the earlier
     shard set as it was, when `source` lacks what the rows promise.
     """
     staging = staging_of(directory)
-    for folder in (staging, *(staging / name for name in FOLDERS)):
-        folder.mkdir(parents=True, exist_ok=True)
-        remove_temporaries(folder)
+    for folder in (staging, *(f"{staging}/{name}" for name in FOLDERS)):
+        store.prepare(folder)
     try:
-        with read_ahead(source, rows.tars()):
-            results = _write_shards(directory, rows, source, about.options["shard_bytes"], workers)
-        manifest = _describe(staging, results, about, selection)
-        _replace(directory, manifest)
+        limit = about.options["shard_bytes"]
+        with store.read_ahead(source, rows.tars()):
+            results = _write_shards(store, directory, rows, source, limit, workers)
+        manifest = _describe(store, staging, results, about, selection)
+        _replace(store, directory, manifest)
     except OSError as error:
         raise WorkError(
             f"{error.filename or staging}: cannot be written ({error.strerror}); free some disk"
@@ -75,35 +69,35 @@ def write_set(
     return manifest, sum(result.written for result in results)
 
 
-def finish_set(directory: Path) -> None:
+def finish_set(store: Store, directory: str) -> None:
     """Goes on where a replacement of the set was interrupted: between two of its moves.
 
     Then the directory has no manifest, and the staging directory, which was complete before the
     first move, still has its own.
     """
     staging = staging_of(directory)
-    if (staging / MANIFEST_NAME).is_file() and not (directory / MANIFEST_NAME).is_file():
-        _replace(directory, load_manifest(staging))
+    made, there = (store.size(f"{one}/{MANIFEST_NAME}") for one in (staging, directory))
+    if made is not None and there is None:
+        with store.at_hand([f"{staging}/{MANIFEST_NAME}"]) as root:
+            manifest = load_manifest(root / staging)
+        _replace(store, directory, manifest)
 
 
-def remove_set(directory: Path) -> None:
+def remove_set(store: Store, directory: str) -> None:
     """Removes a shard set's files, its manifest first; a file of any other kind is left alone."""
-    (directory / MANIFEST_NAME).unlink(missing_ok=True)
-    _remove_others(directory, set())
-    for name in (LABELS_NAME, ATTRIBUTION_NAME, *DESCRIBING, *FOLDERS, "."):
-        path = directory / name
-        if path.is_file():
-            path.unlink()
-        elif path.is_dir() and not any(path.iterdir()):
-            path.rmdir()
+    store.remove(f"{directory}/{MANIFEST_NAME}")
+    _remove_others(store, directory, set())
+    for name in (LABELS_NAME, ATTRIBUTION_NAME, *DESCRIBING):
+        store.remove(f"{directory}/{name}")
+    store.prune(directory)
 
 
 def _write_shards(
-    directory: Path, rows: SelectedRows, source: Path, limit: int, workers: int
+    store: Store, directory: str, rows: SelectedRows, source: str, limit: int, workers: int
 ) -> list[ShardResult]:
     plans = list(plan_shards(rows.placed(limit), limit))
     tasks = (
-        ShardTask(source, directory, staging_of(directory), plan, table)
+        ShardTask(store, source, directory, staging_of(directory), plan, table)
         for plan, table in zip(plans, _tables(rows.batches(), plans), strict=True)
     )
     results = []
@@ -139,45 +133,41 @@ def _tables(batches: Iterator[pa.RecordBatch], plans: list[ShardPlan]) -> Iterat
 
 
 def _describe(
-    staging: Path,
+    store: Store,
+    staging: str,
     results: list[ShardResult],
     about: Manifest,
     selection: Selection,
 ) -> Manifest:
     """Writes what describes the shards into the staging directory, and the manifest."""
-    write_json(staging / LABELS_NAME, selection.labels.model_dump())
-    metadata = [staging / result.metadata.path for result in results]
-    write_attribution(staging / ATTRIBUTION_NAME, metadata)
-    shards = [entry for result in results for entry in (result.tar, result.metadata)]
-    tables = [file_entry(staging, name) for name in (LABELS_NAME, ATTRIBUTION_NAME)]
-    manifest = about.with_files([*shards, *tables])
-    manifest = manifest.with_files([*manifest.files, *describe(staging, manifest)])
-    write_manifest(staging, manifest)
+    metadata = [result.metadata.path for result in results]
+    with store.at_hand(f"{staging}/{name}" for name in metadata) as root:
+        folder = root / staging
+        write_json(folder / LABELS_NAME, selection.labels.model_dump())
+        write_attribution(folder / ATTRIBUTION_NAME, [folder / name for name in metadata])
+        shards = [entry for result in results for entry in (result.tar, result.metadata)]
+        tables = [file_entry(folder, name) for name in (LABELS_NAME, ATTRIBUTION_NAME)]
+        manifest = about.with_files([*shards, *tables])
+        manifest = manifest.with_files([*manifest.files, *describe(folder, manifest)])
+        write_manifest(folder, manifest)
     return manifest
 
 
-def _replace(directory: Path, manifest: Manifest) -> None:
+def _replace(store: Store, directory: str, manifest: Manifest) -> None:
     """Moves the files to their final places: the manifest goes first and comes last."""
     staging = staging_of(directory)
-    for folder in FOLDERS:
-        (directory / folder).mkdir(parents=True, exist_ok=True)
-    (directory / MANIFEST_NAME).unlink(missing_ok=True)
-    sync_directory(directory)
-    for entry in manifest.files:
-        # One that is not there was moved before an interruption.
-        if (staging / entry.path).exists():
-            os.replace(staging / entry.path, directory / entry.path)
-    _remove_others(directory, {entry.path for entry in manifest.files})
-    for folder in FOLDERS:
-        sync_directory(directory / folder)
-    os.replace(staging / MANIFEST_NAME, directory / MANIFEST_NAME)
-    sync_directory(directory)
-    shutil.rmtree(staging)
+    store.remove(f"{directory}/{MANIFEST_NAME}")
+    paths = [entry.path for entry in manifest.files]
+    store.move({f"{staging}/{path}": f"{directory}/{path}" for path in paths})
+    _remove_others(store, directory, {*paths})
+    store.move({f"{staging}/{MANIFEST_NAME}": f"{directory}/{MANIFEST_NAME}"})
+    store.remove_folder(staging)
 
 
-def _remove_others(directory: Path, planned: set[str]) -> None:
+def _remove_others(store: Store, directory: str, planned: set[str]) -> None:
     """Removes shards of an earlier selection; files of any other kind are left alone."""
-    for pattern in ("data/*.tar", "metadata/*.parquet"):
-        for path in directory.glob(pattern):
-            if path.relative_to(directory).as_posix() not in planned:
-                path.unlink()
+    for folder, suffix in zip(FOLDERS, (".tar", ".parquet"), strict=True):
+        for name in store.sizes(f"{directory}/{folder}"):
+            relative = name.removeprefix(f"{directory}/")
+            if relative.endswith(suffix) and relative not in planned and relative.count("/") == 1:
+                store.remove(name)

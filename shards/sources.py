@@ -1,9 +1,13 @@
 """Reads stored bytes from the tars of a dataset or of a shard directory."""
 
 import os
+from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from threading import Event, Thread
 from typing import Self
@@ -11,15 +15,23 @@ from typing import Self
 import psutil
 
 from shards.errors import WorkError
-from shards.paths import inside
+from shards.paths import inside, stays_inside
 
 # Linux then fetches all places at once, in the disk's own order.
 _HAS_ADVICE = hasattr(os, "posix_fadvise")
 MAX_OPEN = 128
 """Files kept open at a time; systems allow a process at least 256."""
 
+GAP_BYTES = 1 << 17
+"""Over a network, places as near as this come in one request, with what lies between them."""
+REQUESTS = 16
+"""Over a network, at a time."""
+
 _STEP = 1 << 20
 """What is read ahead at a time; the system cuts off larger wishes."""
+
+Wanted = tuple[str, int, memoryview]
+"""A file, an offset in it, and where the bytes go."""
 
 
 @contextmanager
@@ -56,18 +68,39 @@ def _read_ahead(files: list[Path], stop: Event) -> None:
             continue  # whoever needs the file says what is wrong with it
 
 
-class Sources:
-    """The files under one folder, the last used ones open."""
+class Sources(ABC):
+    """The files under one folder; `str` shows where it is."""
+
+    @abstractmethod
+    def read(self, wanted: Sequence[Wanted]) -> None:
+        """Fills each memory with the bytes at its offset, asked for in the order of their places.
+
+        What a file of this machine lacks becomes zeros. Raises WorkError for a path that leads out
+        of the folder and a file that cannot be read.
+        """
+
+    def __enter__(self) -> Self:
+        return self
+
+    @abstractmethod
+    def __exit__(self, *_: object) -> None: ...
+
+
+class LocalSources(Sources):
+    """Of a folder of this machine; the last used files are open."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._open: OrderedDict[str, int] = OrderedDict()
 
-    def read(self, tar: str, places: Sequence[tuple[int, memoryview]]) -> None:
-        """Fills each memory with the bytes at its offset; what the file lacks becomes zeros.
+    def __str__(self) -> str:
+        return str(self.folder)
 
-        Raises WorkError for a path that leads out of the folder and a file that cannot be read.
-        """
+    def read(self, wanted: Sequence[Wanted]) -> None:
+        for tar, group in groupby(wanted, key=itemgetter(0)):
+            self._read(tar, [(offset, memory) for _, offset, memory in group])
+
+    def _read(self, tar: str, places: Sequence[tuple[int, memoryview]]) -> None:
         try:
             descriptor = self._descriptor(tar)
             for offset, memory in places:
@@ -97,10 +130,51 @@ class Sources:
         self._open[tar] = descriptor
         return descriptor
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(self, *_: object) -> None:
         for descriptor in self._open.values():
             os.close(descriptor)
         self._open.clear()
+
+
+class RangeSources(Sources):
+    """Of a folder behind an address: many requests at a time, each for places that are near."""
+
+    def __init__(self, where: str, read_range: Callable[[str, int, int], bytes]) -> None:
+        """`read_range` gives exactly so many bytes (third) of a file (first) from an offset."""
+        self._where = where
+        self._read_range = read_range
+        self._threads = ThreadPoolExecutor(REQUESTS)
+
+    def __str__(self) -> str:
+        return self._where
+
+    def read(self, wanted: Sequence[Wanted]) -> None:
+        for _ in self._threads.map(self._fill, near_places(wanted)):
+            pass
+
+    def _fill(self, places: list[Wanted]) -> None:
+        tar, start, _ = places[0]
+        if not stays_inside(tar):
+            raise WorkError(f"{self}: a row points to {tar!r}, outside of it")
+        end = max(offset + len(memory) for _, offset, memory in places)
+        data = memoryview(self._read_range(tar, start, end - start))
+        for _, offset, memory in places:
+            memory[:] = data[offset - start :][: len(memory)]
+
+    def __exit__(self, *_: object) -> None:
+        self._threads.shutdown(cancel_futures=True)
+
+
+def near_places(wanted: Sequence[Wanted]) -> Iterator[list[Wanted]]:
+    """Groups places, which come in order, so that no gap in a group exceeds GAP_BYTES."""
+    group: list[Wanted] = []
+    end = 0
+    for one in wanted:
+        tar, offset, memory = one
+        if group and not (tar == group[0][0] and end <= offset <= end + GAP_BYTES):
+            yield group
+            group = []
+        group.append(one)
+        end = offset + len(memory)
+    if group:
+        yield group

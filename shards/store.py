@@ -8,14 +8,16 @@ Names are relative to the store, with forward slashes.
 import os
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import lru_cache
 from pathlib import Path
 
-from shards.atomic import TEMPORARY_PREFIX, atomic_path, sync_directory
+from shards.atomic import TEMPORARY_PREFIX, atomic_path, remove_temporaries, sync_directory
 from shards.errors import WorkError
 from shards.remote import Remote, is_address, open_remote
+from shards.sources import REQUESTS, LocalSources, RangeSources, Sources, read_ahead
 from shards.working_copy import WorkingCopy, scratch
 
 
@@ -47,12 +49,19 @@ class Store(ABC):
         """Gives a file a second name, which may be a copy; one of that name is replaced."""
 
     @abstractmethod
-    def move(self, name: str, to: str) -> None:
-        """Gives a file another name; one of that name is replaced."""
+    def move(self, names: Mapping[str, str]) -> None:
+        """Gives files other names, durably, in any order; files of these names are replaced.
+
+        One that is not there is passed over: it was moved before an interruption.
+        """
 
     @abstractmethod
-    def sync(self, folder: str) -> None:
-        """Makes moves inside `folder` durable."""
+    def prepare(self, folder: str) -> None:
+        """Makes a folder ready to be written into: without what interrupted writers left there."""
+
+    @abstractmethod
+    def prune(self, folder: str) -> None:
+        """Removes folders, this one and those in it, that have no files."""
 
     @abstractmethod
     def remove_folder(self, folder: str) -> None:
@@ -64,6 +73,14 @@ class Store(ABC):
 
         After an exception what was there before is as it was.
         """
+
+    @abstractmethod
+    def sources(self, folder: str) -> Sources:
+        """Reads by places, many at a time, in the files below `folder`."""
+
+    @abstractmethod
+    def read_ahead(self, folder: str, files: Iterable[str]) -> AbstractContextManager[None]:
+        """Meanwhile files below `folder`, soon to be read by places, may be made quick to read."""
 
     @abstractmethod
     def at_hand(self, names: Iterable[str]) -> AbstractContextManager[Path]:
@@ -105,7 +122,10 @@ class Folder(Store):
         return file_sha256(self.root / name)
 
     def remove(self, name: str) -> None:
-        (self.root / name).unlink(missing_ok=True)
+        path = self.root / name
+        with suppress(FileNotFoundError):
+            path.unlink()
+            sync_directory(path.parent)
 
     def link(self, name: str, to: str) -> None:
         place = self.root / to
@@ -116,13 +136,24 @@ class Folder(Store):
         except OSError:  # the file system has no links
             shutil.copyfile(self.root / name, place)
 
-    def move(self, name: str, to: str) -> None:
-        place = self.root / to
-        place.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(self.root / name, place)
+    def move(self, names: Mapping[str, str]) -> None:
+        folders = {(self.root / to).parent for to in names.values()}
+        for folder in folders:
+            folder.mkdir(parents=True, exist_ok=True)
+        for name, to in names.items():
+            if (self.root / name).exists():
+                os.replace(self.root / name, self.root / to)
+        for folder in folders:
+            sync_directory(folder)
 
-    def sync(self, folder: str) -> None:
-        sync_directory(self.root / folder)
+    def prepare(self, folder: str) -> None:
+        (self.root / folder).mkdir(parents=True, exist_ok=True)
+        remove_temporaries(self.root / folder)
+
+    def prune(self, folder: str) -> None:
+        for path, _, _ in os.walk(self.root / folder, topdown=False):
+            with suppress(OSError):  # it has files
+                Path(path).rmdir()
 
     def remove_folder(self, folder: str) -> None:
         shutil.rmtree(self.root / folder)
@@ -131,6 +162,12 @@ class Folder(Store):
     def writing(self, name: str) -> Iterator[Path]:
         with atomic_path(self.root / name) as temporary:
             yield temporary
+
+    def sources(self, folder: str) -> Sources:
+        return LocalSources(self.root / folder)
+
+    def read_ahead(self, folder: str, files: Iterable[str]) -> AbstractContextManager[None]:
+        return read_ahead(self.root / folder, files)
 
     @contextmanager
     def at_hand(self, names: Iterable[str]) -> Iterator[Path]:  # noqa: ARG002 - all of them are
@@ -179,16 +216,26 @@ class Bucket(Store):
     def link(self, name: str, to: str) -> None:
         self.remote.copy(name, to)
 
-    def move(self, name: str, to: str) -> None:
-        self.remote.copy(name, to)
-        self.remote.remove(name)
+    def move(self, names: Mapping[str, str]) -> None:
+        def move(name: str) -> None:
+            if self.remote.exists(name):
+                self.remote.copy(name, names[name])
+                self.remote.remove(name)
 
-    def sync(self, folder: str) -> None:
-        """A storage has done what it has answered."""
+        with ThreadPoolExecutor(REQUESTS) as threads:
+            for _ in threads.map(move, names):
+                pass
+
+    def prepare(self, folder: str) -> None:
+        """A storage has no folders, and no unfinished files."""
+
+    def prune(self, folder: str) -> None:
+        """A storage has no folders."""
 
     def remove_folder(self, folder: str) -> None:
-        for name in self.sizes(folder):
-            self.remove(name)
+        with ThreadPoolExecutor(REQUESTS) as threads:
+            for _ in threads.map(self.remove, self.sizes(folder)):
+                pass
 
     @contextmanager
     def writing(self, name: str) -> Iterator[Path]:
@@ -196,6 +243,16 @@ class Bucket(Store):
             path = folder / name.rpartition("/")[2]
             yield path
             self.remote.put(path, name)
+
+    def sources(self, folder: str) -> Sources:
+        below = f"{folder}/" if folder else ""
+        return RangeSources(
+            f"{self}/{folder}".rstrip("/"),
+            lambda name, offset, length: self.read_range(f"{below}{name}", offset, length),
+        )
+
+    def read_ahead(self, folder: str, files: Iterable[str]) -> AbstractContextManager[None]:  # noqa: ARG002
+        return nullcontext()
 
     @contextmanager
     def at_hand(self, names: Iterable[str]) -> Iterator[Path]:

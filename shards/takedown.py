@@ -24,6 +24,7 @@ from shards.rights import SHARE_ALIKE_SQL
 from shards.rows import MEMORY_BYTES, SelectedRows, Selection
 from shards.schema import SHARD_SCHEMA
 from shards.shardset import finish_set, remove_set, write_set
+from shards.store import Folder
 from shards.version import code_version
 
 
@@ -46,7 +47,8 @@ def rewrite_without(directory: Path, keys: Collection[str], *, workers: int = 1)
     A shard set of which nothing remains is removed. Raises WorkError when the directory is not a
     whole shard set of this version, and leaves it as it was.
     """
-    finish_set(directory)
+    store, name = Folder(directory.parent), directory.name
+    finish_set(store, name)
     manifest = load_manifest(directory)
     columns = [(column.name, column.type) for column in manifest.columns]
     if columns != [(field.name, str(field.type)) for field in SHARD_SCHEMA]:
@@ -61,12 +63,12 @@ def rewrite_without(directory: Path, keys: Collection[str], *, workers: int = 1)
     if not gone:
         return Rewritten(str(directory), 0, len(manifest.tars()), 0)
     if len(gone) == manifest.samples:
-        remove_set(directory)
+        remove_set(store, name)
         return Rewritten(str(directory), len(gone), 0, 0)
     with connect(directory.parent, MEMORY_BYTES) as connection:
         rows = _rows(connection, directory, manifest, gone)
         about = _without(manifest, rows, gone)
-        write_set(directory, rows, directory, about, selection, workers=workers)
+        write_set(store, name, rows, name, about, selection, workers=workers)
     return rewritten(directory, manifest, len(gone))
 
 
@@ -88,7 +90,7 @@ def keys_to_remove(
     Also, for each of them, the tar that holds it. Raises UsageError for a name that no sample has,
     unless it is of one that was removed before.
     """
-    finish_set(directory)
+    finish_set(Folder(directory.parent), directory.name)
     manifest = load_manifest(directory)
     gone = set(manifest.opted_out)
     left = Named([key for key in named.keys if key not in gone], named.urls, named.hashes)

@@ -7,14 +7,9 @@ whether a finished shard is right.
 """
 
 import hashlib
-import os
-import shutil
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import groupby
-from operator import itemgetter
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,13 +18,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shards.arrange import Arrangement, Place, Window, arrange
-from shards.atomic import atomic_path
 from shards.errors import WorkError
-from shards.manifest import FileEntry, file_entry, metadata_path
+from shards.manifest import FileEntry, file_entry, file_sha256, metadata_path
 from shards.members import JSON
 from shards.plan import ShardPlan
 from shards.schema import SHARD_SCHEMA
 from shards.sources import Sources
+from shards.store import Store
 from shards.tar import BLOCK, END_OF_ARCHIVE, headers
 
 WINDOW_BYTES = 16 << 20
@@ -42,11 +37,12 @@ Bytes = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class ShardTask:
-    source: Path
+    store: Store
+    source: str
     """The folder in which the rows' `tar` stands: a dataset, or a shard directory."""
-    directory: Path
+    directory: str
     """The shard directory."""
-    staging: Path
+    staging: str
     """Where its files are made."""
     plan: ShardPlan
     rows: pa.Table
@@ -71,16 +67,14 @@ def write_shard(task: ShardTask) -> ShardResult:
     arrangement = arrange(task.rows)
     table = _shard_rows(task.rows, arrangement, relative)
     for folder in (task.staging, task.directory):
-        entry = _finished(folder, relative, table)
-        if entry is not None:
+        finished = _finished(task.store, folder, relative, table)
+        if finished is not None:
             if folder == task.directory:
-                _link(folder / relative, task.staging / relative)
-                _link(folder / metadata, task.staging / metadata)
-            return ShardResult(entry, file_entry(folder, metadata, table.num_rows), False)
-    sha256 = _write_tar(task.staging / relative, task.source, task.rows, arrangement)
-    entry = FileEntry(path=relative, bytes=arrangement.size, sha256=sha256, samples=table.num_rows)
-    _write_metadata(task.staging / metadata, table, entry)
-    return ShardResult(entry, file_entry(task.staging, metadata, table.num_rows), True)
+                for name in (relative, metadata):
+                    task.store.link(f"{folder}/{name}", f"{task.staging}/{name}")
+            return finished
+    tar = _write_tar(task, relative, arrangement)
+    return ShardResult(tar, _write_metadata(task, metadata, table, tar), True)
 
 
 def _shard_rows(rows: pa.Table, arrangement: Arrangement, relative: str) -> pa.Table:
@@ -98,36 +92,33 @@ def _shard_rows(rows: pa.Table, arrangement: Arrangement, relative: str) -> pa.T
     return rows
 
 
-def _finished(directory: Path, relative: str, table: pa.Table) -> FileEntry | None:
-    """The entry of a shard that stands in `directory`, holds these rows and is whole."""
-    metadata = directory / metadata_path(relative)
+def _finished(store: Store, folder: str, relative: str, table: pa.Table) -> ShardResult | None:
+    """A shard that stands in `folder`, holds these rows and is whole."""
+    name = f"{folder}/{metadata_path(relative)}"
     try:
-        found = pq.read_table(metadata)
-        if not found.equals(table):
+        with store.at_hand([name]) as root:
+            found = pq.read_table(root / name)
+            if not found.equals(table):
+                return None
+            metadata = file_entry(root / folder, metadata_path(relative), table.num_rows)
+        size = store.size(f"{folder}/{relative}")
+        if size is None:
             return None
-        entry = file_entry(directory, relative, table.num_rows)
+        sha256 = store.sha256(f"{folder}/{relative}")
     except (pa.ArrowException, OSError):
         return None
-    recorded = (found.schema.metadata or {}).get(_TAR_HASH, b"").decode()
-    return entry if recorded == entry.sha256 else None
+    if (found.schema.metadata or {}).get(_TAR_HASH, b"").decode() != sha256:
+        return None
+    tar = FileEntry(path=relative, bytes=size, sha256=sha256, samples=table.num_rows)
+    return ShardResult(tar, metadata, False)
 
 
-def _link(file: Path, place: Path) -> None:
-    """Makes `place` the same file, or a copy where the file system has no links."""
-    place.unlink(missing_ok=True)
-    try:
-        os.link(file, place)
-    except OSError:
-        shutil.copyfile(file, place)
-
-
-def _write_tar(path: Path, source: Path, rows: pa.Table, arrangement: Arrangement) -> str:
-    """Writes the tar and returns its SHA-256."""
+def _write_tar(task: ShardTask, relative: str, arrangement: Arrangement) -> FileEntry:
     digest = hashlib.sha256()
     with (
-        atomic_path(path) as temporary,
+        task.store.writing(f"{task.staging}/{relative}") as temporary,
         open(temporary, "wb", buffering=0) as file,
-        Sources(source) as sources,
+        task.store.sources(task.source) as sources,
         ThreadPoolExecutor(1) as thread,
     ):
 
@@ -138,14 +129,19 @@ def _write_tar(path: Path, source: Path, rows: pa.Table, arrangement: Arrangemen
                 rest = rest[file.write(rest) :]
 
         done: Future[None] | None = None
-        for window in _filled(sources, rows, arrangement):
+        for window in _filled(sources, task.rows, arrangement):
             if done is not None:
                 done.result()
             done = thread.submit(put, window)
         if done is not None:
             done.result()
         put(np.frombuffer(END_OF_ARCHIVE, np.uint8))
-    return digest.hexdigest()
+    return FileEntry(
+        path=relative,
+        bytes=arrangement.size,
+        sha256=digest.hexdigest(),
+        samples=task.rows.num_rows,
+    )
 
 
 def _filled(sources: Sources, rows: pa.Table, arrangement: Arrangement) -> Iterator[Bytes]:
@@ -202,8 +198,7 @@ class _Wanted:
         """Reads all of a window, in the order in which it lies in its source."""
         tars = self._tars[window.first : window.last]
         wanted = sorted(zip(tars, offsets, range(len(into)), strict=True))
-        for tar, group in groupby(wanted, key=itemgetter(0)):
-            sources.read(tar, [(offset, into[number]) for _, offset, number in group])
+        sources.read([(tar, offset, into[number]) for tar, offset, number in wanted])
 
     def _check_originals(self, sources: Sources, window: Window, content: list[memoryview]) -> None:
         for sample, data in enumerate(content, window.first):
@@ -227,7 +222,7 @@ class _Wanted:
     def _damaged(self, sources: Sources, sample: int, what: str) -> WorkError:
         offset = (self._originals if what == "original" else self._images)[sample]
         return WorkError(
-            f"{sources.folder / self._tars[sample]}: damaged: the {what} of"
+            f"{sources}/{self._tars[sample]}: damaged: the {what} of"
             f" {self._arrangement.keys[sample]} is not at byte {offset}; remove the file and run"
             " `lostfound enrich` again"
         )
@@ -243,9 +238,9 @@ def _are_jpeg(buffer: Bytes, start: Any, size: Any) -> npt.NDArray[np.bool_]:
     return np.asarray(found)
 
 
-def _write_metadata(path: Path, table: pa.Table, tar: FileEntry) -> None:
+def _write_metadata(task: ShardTask, relative: str, table: pa.Table, tar: FileEntry) -> FileEntry:
     table = table.replace_schema_metadata({_TAR_HASH: tar.sha256})
-    with atomic_path(path) as temporary:
+    with task.store.writing(f"{task.staging}/{relative}") as temporary:
         # Content-defined chunks: an edited dataset uploads only what changed. The page index
         # lets readers skip pages over a network. Differences of places take a third of their bytes:
         # whoever fetches a few images reads the places of all.
@@ -257,4 +252,10 @@ def _write_metadata(path: Path, table: pa.Table, tar: FileEntry) -> None:
             column_encoding=_ENCODINGS,
             use_content_defined_chunking=True,
             write_page_index=True,
+        )
+        return FileEntry(
+            path=relative,
+            bytes=temporary.stat().st_size,
+            sha256=file_sha256(temporary),
+            samples=table.num_rows,
         )

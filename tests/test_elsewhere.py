@@ -1,6 +1,7 @@
 """A dataset behind an address: the same commands, and the same bytes as in a directory."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
@@ -65,6 +66,55 @@ def test_enriching_gives_the_bytes_of_a_directory(
     assert theirs.pop("catalog/tombstones.parquet")
     assert theirs.items() <= ours.items()
     assert len(theirs) == len(ours) - 2
+
+
+def import_pictures(folder: Path, *datasets: str) -> None:
+    folder.mkdir()
+    lines = ["file,lat,lon,license,attribution"]
+    for number in range(40):
+        (folder / f"{number}.jpg").write_bytes(encoded(picture(number)))
+        licence = "CC-BY-SA-4.0" if number % 5 == 0 else "CC-BY-4.0"
+        lines.append(f"{number}.jpg,{55.5 + number / 100},13.{number + 10},{licence},somebody")
+    (folder / "table.csv").write_text("\n".join(lines))
+    for dataset in datasets:
+        assert run("import", str(folder / "table.csv"), "--format", "csv", "--out", dataset) == 0
+
+
+def test_the_chain_gives_the_same_bytes(
+    tmp_path: Path,
+    bucket: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("LOSTFOUND_STATE", str(tmp_path / "state"))
+    here, there = str(tmp_path / "here"), f"{bucket}/chain"
+    import_pictures(tmp_path / "pictures", here, there)
+    build = ("--selection", "main", "--shard-size", "100KB", "--workers", "1", "--json")
+    for dataset in (here, there):
+        assert run("enrich", dataset, "--workers", "1") == 0
+        assert run("select", dataset, "--name", "main", "--limit", "35") == 0
+        capsys.readouterr()
+        assert run("build", dataset, *build) == 0
+        summary = json.loads(capsys.readouterr().out)
+        assert (summary["samples"], summary["path"]) == (35, f"{dataset}/shards/main")
+        assert summary["share_alike_path"] == f"{dataset}/shards/main-share-alike"
+    ours = {name: sha for name, sha in hashes(here).items() if not name.startswith("raw/")}
+    raw = {name: sha for name, sha in hashes(here).items() if re.fullmatch("raw/.*[.]tar", name)}
+    theirs = hashes(there)
+    assert raw.items() <= theirs.items()
+    assert {name: sha for name, sha in theirs.items() if not name.startswith("raw/")} == ours
+    assert len([name for name in ours if name.endswith(".tar")]) > 8
+    # Again: everything is right already; then another selection takes its place.
+    assert run("build", there, *build) == 0
+    assert json.loads(capsys.readouterr().out)["written"] == 0
+    for dataset in (here, there):
+        assert run("select", dataset, "--name", "main", "--where", "license = 'CC-BY-4.0'") == 0
+        assert run("build", dataset, *build) == 0
+        assert run("query", dataset, "FROM shards ORDER BY key", "--format", "csv") == 0
+    ours = {name: sha for name, sha in hashes(here).items() if not name.startswith("raw/")}
+    theirs = {name: sha for name, sha in hashes(there).items() if not name.startswith("raw/")}
+    assert ours == theirs
+    assert not [name for name in ours if "share-alike" in name or ".tmp" in name]
 
 
 def test_a_dataset_that_is_not_there_is_said(

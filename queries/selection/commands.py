@@ -8,15 +8,18 @@ import typer
 from queries.choices import COUNTRY, Rule, SplitBy, SplitMethod
 from queries.distribution.commands import BY_HELP
 from shards.console import print_line, print_summary
+from shards.dataset import METADATA, open_dataset
 from shards.errors import UsageError
-from shards.layout import DatasetLayout
+from shards.layout import checked_name
 
-DATASET = typer.Argument(..., help="The dataset directory.", show_default=False)
+DATASET = typer.Argument(
+    ..., help="The dataset directory, or its address: s3://, gs://, …", show_default=False
+)
 
 
 def select(
     context: typer.Context,
-    dataset: Path = DATASET,
+    dataset: str = DATASET,
     name: str = typer.Option("default", help="The name of the selection."),
     where: str = typer.Option("", help="An SQL condition over the columns of `samples`."),
     like: Path | None = typer.Option(
@@ -105,7 +108,8 @@ def select(
         limit=limit,
         seed=seed,
     )
-    summary = make_selection(DatasetLayout.existing(dataset), name, options)
+    with open_dataset(dataset, (*METADATA, f"selections/{checked_name(name)}")) as layout:
+        summary = make_selection(layout, name, options)
     _print_selection(dataset, summary, as_json)
 
 
@@ -127,7 +131,7 @@ def _check_alone(context: typer.Context) -> None:
 
 
 def _select_from(
-    dataset: Path,
+    dataset: str,
     source: Path,
     name: str | None,
     fetch_missing: str | None,
@@ -136,19 +140,25 @@ def _select_from(
 ) -> None:
     from queries.selection.reproduce import complete, reproduce
 
-    layout = DatasetLayout.existing(dataset)
-    if fetch_missing is not None or missing_list is not None:
-        complete(layout, source, fetch_missing, missing_list)
-    _print_selection(dataset, reproduce(layout, source, name), as_json)
+    with open_dataset(dataset, (*METADATA, "selections")) as layout:
+        if fetch_missing is not None and layout.address:
+            raise UsageError(
+                f"{dataset}: --fetch-missing copies segments into a directory; give one of this"
+                " machine"
+            )
+        if fetch_missing is not None or missing_list is not None:
+            complete(layout, source, fetch_missing, missing_list)
+        record = reproduce(layout, source, name)
+    _print_selection(dataset, record, as_json)
 
 
-def _print_selection(dataset: Path, record: dict[str, Any], as_json: bool) -> None:
+def _print_selection(dataset: str, record: dict[str, Any], as_json: bool) -> None:
     from queries.selection.shown import notes, shown
 
     if as_json:
         print_summary("Selection", record, as_json=True)
         return
-    written = str(dataset / "selections" / record["name"])
+    written = f"{dataset.rstrip('/')}/selections/{record['name']}"
     print_summary(
         f"Selection {record['name']}", shown(record) | {"written": written}, as_json=False
     )

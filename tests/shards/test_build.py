@@ -3,6 +3,7 @@
 import json
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -12,6 +13,7 @@ from shards.build import BuildOptions, build_shards
 from shards.errors import UsageError, WorkError
 from shards.keys import order_hash
 from shards.layout import DatasetLayout
+from shards.manifest import FileEntry
 from shards.read import iterate_samples, read_range
 from shards.verify import verify_shards
 from tests.shards.datasets import (
@@ -72,12 +74,13 @@ def test_an_interrupted_build_is_continued(
     build_shards(reference, "main", SMALL)
     write_tar, calls = writer._write_tar, []
 
-    def interrupted(path: Path, *rest: object) -> str:
-        calls.append(path)
+    def interrupted(task: writer.ShardTask, *rest: Any) -> FileEntry:
+        calls.append(task)
         if len(calls) == 4:
-            path.with_name(f".tmp-0badcafe-{path.name}").write_bytes(b"left behind")
+            data = dataset.root / task.staging / "data"
+            (data / ".tmp-0badcafe-x.tar").write_bytes(b"left behind")
             raise KeyboardInterrupt
-        return write_tar(path, *rest)  # type: ignore[arg-type]
+        return write_tar(task, *rest)
 
     monkeypatch.setattr(writer, "_write_tar", interrupted)
     with pytest.raises(KeyboardInterrupt):

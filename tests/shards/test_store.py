@@ -75,8 +75,9 @@ def test_files_get_other_names(store: Store) -> None:
     put(store, "stage/x", b"new")
     put(store, "final/x", b"older")
     store.link("stage/x", "stage/y")
-    store.move("stage/x", "final/x")
-    store.move("stage/y", "other/y")
+    names = {"stage/x": "final/x", "stage/y": "other/y", "stage/moved-before": "final/y"}
+    store.move(names)
+    store.move(names)
     assert store.sizes() == {"final/x": 3, "other/y": 3}
     assert get(store, "final/x") == get(store, "other/y") == b"new"
 

@@ -13,7 +13,8 @@ from shards.errors import UsageError, WorkError
 from shards.layout import DatasetLayout
 from shards.manifest import load_manifest
 from shards.named import Named
-from shards.shardset import finish_set, staging_of
+from shards.shardset import finish_set
+from shards.store import Folder
 from shards.takedown import keys_to_remove, rewrite_without
 from shards.verify import verify_shards
 from tests.shards import datasets
@@ -158,10 +159,11 @@ def test_stopped_between_any_two_moves(
     expected = snapshot(tmp_path / "copy" / "main")
     original = snapshot(alone)
     real = os.replace
+    staging = alone.with_name(f".tmp-{alone.name}")
     moves = 0
     for stop in (0, 1, 4, 9, 14, 1000):
         shutil.rmtree(alone, ignore_errors=True)
-        shutil.rmtree(staging_of(alone), ignore_errors=True)
+        shutil.rmtree(staging, ignore_errors=True)
         for name, data in original.items():
             (alone / name).parent.mkdir(parents=True, exist_ok=True)
             (alone / name).write_bytes(data)
@@ -183,10 +185,10 @@ def test_stopped_between_any_two_moves(
             monkeypatch.setattr(os, "replace", real)
         if (alone / "manifest.json").is_file():
             assert verify_shards(alone).defects == []
-        finish_set(alone)
+        finish_set(Folder(alone.parent), alone.name)
         rewrite_without(alone, GONE)
         assert snapshot(alone) == expected, stop
-        assert not staging_of(alone).exists()
+        assert not staging.exists()
     assert moves > 5
 
 
