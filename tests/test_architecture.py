@@ -1,4 +1,4 @@
-"""Imports go one way: shards <- enrich <- crawler, queries, training <- lostfound."""
+"""Imports go one way: shards <- enrich <- crawler, queries, training, jobs <- lostfound."""
 
 import ast
 import re
@@ -14,6 +14,7 @@ MAY_IMPORT = {
     "enrich": {"shards"},
     "queries": {"shards", "enrich"},
     "training": {"shards", "enrich"},
+    "jobs": {"shards"},
 }
 
 

@@ -1,0 +1,142 @@
+"""Jobs of a real head, as a scheduler runs them: by their exit codes, and what is left to see."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tests.jobs.head import BIN, Head, free_port, ray_head, wait_for_port
+
+SECRET = "hunter2-hunter2"
+
+
+@pytest.fixture(scope="module")
+def head() -> Iterator[Head]:
+    with ray_head(LOSTFOUND_MAPILLARY_TOKEN=SECRET) as up:
+        yield up
+
+
+@pytest.fixture(scope="module")
+def game() -> Iterator[str]:
+    port = free_port()
+    process = subprocess.Popen(
+        [str(BIN / "lostfound"), "playground", "--port", str(port)],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        wait_for_port(port)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def crawl(head: Head, game: str, name: str, games: int) -> list[str]:
+    out = str(head.folder / name)
+    options = ("--games", str(games), "--pages", "1", "--workers", "1", "--out", out, "--json")
+    return ["--json", "--id", name, "crawl", "game", "--url", game, *options]
+
+
+@contextmanager
+def waiting(head: Head, *words: str) -> Iterator["subprocess.Popen[str]"]:
+    """`lostfound submit` that is still waiting for its job."""
+    with subprocess.Popen(
+        [str(BIN / "lostfound"), "submit", "--address", head.address, *words],
+        env=head.environment, cwd=head.folder,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def until(holds: Callable[[], Any], seconds: float = 120) -> Any:
+    end = time.monotonic() + seconds
+    while not (found := holds()):
+        assert time.monotonic() < end
+        time.sleep(0.5)
+    return found
+
+
+def test_the_verbs_own_exit_code_and_last_words(head: Head) -> None:
+    job = head.submit("--id", "night", "verify", "/nowhere")
+    assert job.returncode == 2, job.stderr
+    assert "lostfound: /nowhere: no such directory" in job.stdout
+    assert job.stderr.splitlines()[-2:] == [
+        "night: ended with exit code 2; its last lines say why",
+        job.stderr.splitlines()[-1],
+    ]
+
+
+def test_no_cluster_there(head: Head) -> None:
+    job = head.submit("--address", "http://127.0.0.1:9", "verify", "/nowhere")
+    assert job.returncode == 75
+    assert job.stderr.startswith("lostfound: http://127.0.0.1:9: no job server answers")
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_it_running_and_a_killed_driver_begins_again(head: Head, game: str) -> None:
+    words = crawl(head, game, "night", games=12)
+    with waiting(head, *words) as first:
+        until(lambda: head.job("night").get("status") == "RUNNING")
+        first.send_signal(signal.SIGINT)
+        _, said = first.communicate(timeout=60)
+    assert first.returncode == 130
+    assert "night: still runs; the same command with --id night follows it again" in said
+    assert head.job("night")["status"] == "RUNNING"
+    with waiting(head, *words) as second:
+        driver = until(lambda: head.job("night").get("driver_info"))["pid"]
+        until((head.folder / "night" / "raw" / "geoguessr" / "stats.jsonl").exists)
+        os.kill(int(driver), signal.SIGKILL)
+        out, said = second.communicate(timeout=240)
+    assert second.returncode == 0, said
+    assert "night: runs already; following it" in said
+    assert "night: its driver died" in said
+    result = json.loads(out)
+    assert (result["job"], result["attempts"], result["status"]) == ("night-2", 2, "succeeded")
+    assert result["summary"]["captures"] == 12 * 5
+    again = head.submit(*words)
+    assert "night-2: is done already" in again.stderr
+    assert json.loads(again.stdout)["summary"] == result["summary"]
+
+
+@pytest.mark.slow
+def test_a_job_that_somebody_stops(head: Head, game: str) -> None:
+    with waiting(head, *crawl(head, game, "day", games=2000)) as job:
+        until((head.folder / "day" / "raw" / "geoguessr" / "stats.jsonl").exists)
+        ended = head.ray("job", "stop", "--address", head.address, "day")
+        assert ended.returncode == 0, ended.stderr
+        out, said = job.communicate(timeout=120)
+    assert job.returncode == 143, said
+    assert json.loads(out)["status"] == "stopped"
+    # It had the time to end as after Ctrl-C.
+    lines = (head.folder / "day" / "raw" / "geoguessr" / "stats.jsonl").read_text().splitlines()
+    assert json.loads(lines[-1])["running"] is False
+
+
+@pytest.mark.slow
+def test_secrets_of_the_nodes_stand_in_no_description_and_no_log(head: Head) -> None:
+    job = head.submit("--id", "secret", "crawl", "mapillary", "--out", str(head.folder / "maps"))
+    assert SECRET not in job.stdout + job.stderr
+    assert SECRET not in json.dumps(head.job("secret"))
+    logs = (head.folder / "session_latest" / "logs").rglob("*")
+    assert not [path for path in logs if path.is_file() and SECRET.encode() in path.read_bytes()]
+
+
+@pytest.mark.slow
+def test_a_cluster_that_is_gone_while_one_waits(game: str) -> None:
+    with ray_head() as lost:
+        words = ("--patience", "5", *crawl(lost, game, "lost", games=2000))
+        with waiting(lost, *words) as job:
+            until(lambda: lost.job("lost").get("status") == "RUNNING")
+            lost.end()
+            _, said = job.communicate(timeout=120)
+    assert job.returncode == 75, said
+    assert "lost may still run: the same --id follows it again" in said
