@@ -31,6 +31,8 @@ def start_owner(directory: Path) -> Any:
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     here = ray.get_runtime_context().get_node_id()
+    # Everything it knows is in its files, so it may begin anew as often as it dies. A call that is
+    # asked again finds what the first one committed; a lease that nobody heard of expires.
     owner = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(FrontierOwner)
     return owner.options(
         scheduling_strategy=NodeAffinitySchedulingStrategy(here, soft=False)

@@ -63,11 +63,12 @@ class SqliteFile:
                 f"{self.path}: {kind} version {found}, but this release knows {version};"
                 " update lostfound"
             )
-        if read_only and found < version:  # its owner is just about to make the tables
+        if read_only and found < version:  # only its owner may write it
+            copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+            self.db.backup(copy)
             self.db.close()
-            self.db = sqlite3.connect(":memory:", isolation_level=None)
-            self.db.executescript(self._steps[0])
-        elif found < version:
+            self.db = copy
+        if found < version:
             self._upgrade(version)
         return found == 0
 
@@ -80,8 +81,8 @@ class SqliteFile:
         with self.transaction():
             found = self._version()
             steps = [0] if found == 0 else range(found, version)
-            for statement in ";".join(self._steps[step] for step in steps).split(";"):
-                if found < version and statement.strip():
+            for statement in _statements(";".join(self._steps[step] for step in steps)):
+                if found < version:
                     self.db.execute(statement)
             self.db.execute(f"PRAGMA user_version = {version}")
 
@@ -122,3 +123,14 @@ class SqliteFile:
 
     def close(self) -> None:
         self.db.close()
+
+
+def _statements(script: str) -> Iterator[str]:
+    """One by one: a trigger holds statements of its own. A transaction forbids `executescript`."""
+    statement = ""
+    for piece in f"{script};".split(";"):
+        statement += f"{piece};"
+        if sqlite3.complete_statement(statement):
+            if statement.strip("; \n"):
+                yield statement
+            statement = ""

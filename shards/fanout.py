@@ -70,7 +70,9 @@ def fan_out(
     import ray
 
     ensure_ray()
-    task: Any = ray.remote(num_cpus=1, max_retries=3)(_call)
+    # A task whose machine goes is done again, elsewhere: all of them write atomically, the same
+    # bytes each time. Its own exceptions are no accident and end the run.
+    task: Any = ray.remote(num_cpus=1, max_retries=3, retry_exceptions=False)(_call)
     waiting = iter(items)
     running: list[Any] = []
     try:

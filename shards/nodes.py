@@ -113,6 +113,7 @@ def _ask(nodes: Sequence[Mapping[str, Any]]) -> dict[str, NodeFacts | str]:
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+    # A node that dies while it is asked is left out; another cannot answer for it.
     task = ray.remote(num_cpus=0, max_retries=0)(facts_here)
     asked = {
         task.options(

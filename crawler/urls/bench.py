@@ -202,7 +202,8 @@ class Pool:
         import ray
 
         ensure_ray()
-        kind: Any = ray.remote(num_cpus=1)(_Hand)
+        # One that dies has lost its round: the measurement ends rather than lies.
+        kind: Any = ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(_Hand)
         self._hands: list[Any] = [kind.remote() for _ in range(PROCESSES)]
         ray.get([hand.ready.remote() for hand in self._hands])
         return self

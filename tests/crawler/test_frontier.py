@@ -5,6 +5,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -242,6 +243,107 @@ def test_a_file_of_the_first_release_is_made_anew(tmp_path: Path) -> None:
     with SqliteFrontier(path) as frontier:
         frontier.add(tasks("a"))
         assert leased(frontier, 1) == ["a"]
+
+
+SECOND = """
+CREATE TABLE tasks (
+    id TEXT PRIMARY KEY, position INTEGER NOT NULL, payload TEXT NOT NULL DEFAULT '',
+    state TEXT NOT NULL DEFAULT 'pending', attempts INTEGER NOT NULL DEFAULT 0,
+    owner TEXT NOT NULL DEFAULT '', changed_at REAL NOT NULL DEFAULT 0,
+    expires_at REAL NOT NULL DEFAULT 0, not_before REAL NOT NULL DEFAULT 0,
+    reason TEXT NOT NULL DEFAULT '', detail TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX tasks_by_state ON tasks (state, position, id);
+CREATE TABLE claims (claimed TEXT PRIMARY KEY, task_id TEXT NOT NULL UNIQUE) WITHOUT ROWID;
+CREATE TABLE items (
+    key TEXT PRIMARY KEY, task_id TEXT NOT NULL, bucket TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE tally (bucket TEXT PRIMARY KEY, admitted INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO tasks (id, position, state) VALUES
+    ('a', 1, 'pending'), ('b', 2, 'pending'), ('c', 3, 'done'), ('d', 4, 'leased');
+INSERT INTO claims VALUES ('game', 'b'), ('other', 'later');
+PRAGMA user_version = 2;
+"""
+"""What the second release left."""
+
+
+def test_a_file_of_the_second_release_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / FILE_NAME
+    db = sqlite3.connect(path)
+    db.executescript(SECOND)
+    db.close()
+    before = path.read_bytes()
+    with SqliteFrontier(path, read_only=True) as seen:
+        assert [*seen.counts().values()] == [2, 1, 1, 0]
+    assert path.read_bytes() == before
+    with SqliteFrontier(path) as frontier:
+        assert [*frontier.counts().values()] == [2, 1, 1, 0]
+        frontier.begin_run()
+        frontier.add(tasks("e", "later"))
+        assert leased(frontier, 9) == ["b", "later", "a", "d", "e"]
+
+
+def test_states_are_counted_as_they_change(sqlite_frontier: SqliteFrontier, clock: Clock) -> None:
+    frontier = sqlite_frontier
+    random = Random(0)
+    names = [f"t{number}" for number in range(12)]
+    for step in range(400):
+        name, owner = random.choice(names), random.choice("vw")
+        frontier.add(tasks(name))
+        if step % 7 == 0:
+            frontier.lease(owner, random.choice((1.0, 60.0)))
+        act: list[Callable[[], object]] = [
+            lambda: frontier.lease(owner, 60),  # noqa: B023 - called at once
+            lambda: frontier.release(name, owner),  # noqa: B023
+            lambda: frontier.release_owner(owner),  # noqa: B023
+            lambda: frontier.claim(f"game {name}", name),  # noqa: B023
+            lambda: frontier.done(name, children=tasks(f"{name}'s")),  # noqa: B023
+            lambda: frontier.failed(name, owner, FailReason.START),  # noqa: B023
+            lambda: frontier.put_back(name, owner, FailReason.BROWSER),  # noqa: B023
+            lambda: frontier.reopen([name]),  # noqa: B023
+            lambda: frontier.begin_run(),
+            lambda: frontier.drop_unbegun("t1", ["t11"]),
+        ]
+        random.choice(act)()
+        clock.now += 5
+        rows = dict(frontier._all("SELECT state, count(*) FROM tasks GROUP BY state"))
+        assert {state: n for state, n in frontier.counts().items() if n} == rows
+        begun = frontier._all("SELECT id FROM tasks WHERE begun ORDER BY id")
+        claimed = "SELECT id FROM tasks WHERE id IN (SELECT task_id FROM claims) ORDER BY id"
+        assert begun == frontier._all(claimed)
+
+
+SHORT = ("SCAN states", "SCAN tasks USING INDEX tasks_by_reason")
+"""Four rows, and those that failed."""
+
+
+def test_nothing_that_is_asked_often_looks_at_all_tasks(sqlite_frontier: SqliteFrontier) -> None:
+    """By SQLite's own plan of every statement that workers and polls cause."""
+    seen: list[str] = []
+    db = sqlite_frontier._file.db
+    db.set_trace_callback(seen.append)
+    sqlite_frontier.add(tasks("a", "b"))
+    sqlite_frontier.lease("w", 60)
+    sqlite_frontier.claim("game", "a")
+    sqlite_frontier.renew("a", "w", 60)
+    sqlite_frontier.admit([Item("x", "cell")], "a", per_bucket=2, total=9)
+    sqlite_frontier.disown(["x"], "a")
+    sqlite_frontier.put_back("a", "w", FailReason.BROWSER)
+    sqlite_frontier.release("a", "w")
+    sqlite_frontier.release_owner("w")
+    sqlite_frontier.failed("a", "w", FailReason.START)
+    sqlite_frontier.done("a", children=tasks("c"))
+    sqlite_frontier.unfinished()
+    sqlite_frontier.failures()
+    db.set_trace_callback(None)
+    statements = [
+        text for text in seen if text.startswith(("SELECT", "UPDATE", "INSERT", "DELETE"))
+    ]
+    assert len(statements) > 20
+    for text in statements:
+        plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {text}")]
+        slow = [step for step in plan if "TEMP B-TREE" in step or step.startswith("SCAN")]
+        assert all(step in SHORT for step in slow), (text, plan)
 
 
 def _take_all(path: Path, owner: str) -> list[tuple[str, bool]]:
