@@ -203,8 +203,8 @@ def _actor_class(job: Job) -> Any:
     there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
     custom = {name: need for name, need in needs.items() if name in there}
     # Ray restarts none: the fleet replaces it, gives its leases back first, and counts the deaths.
-    options = {"num_cpus": cpus, "resources": custom}
-    return ray.remote(**options, max_restarts=0, max_task_retries=0)(WorkerActor)
+    remote = ray.remote(num_cpus=cpus, resources=custom, max_restarts=0, max_task_retries=0)
+    return remote(WorkerActor)
 
 
 @contextmanager
