@@ -128,13 +128,12 @@ class Folder(Store):
             sync_directory(path.parent)
 
     def link(self, name: str, to: str) -> None:
-        place = self.root / to
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.unlink(missing_ok=True)
-        try:
-            os.link(self.root / name, place)
-        except OSError:  # the file system has no links
-            shutil.copyfile(self.root / name, place)
+        # In one step: the same task may still run on a machine that was given up for dead.
+        with atomic_path(self.root / to) as place:
+            try:
+                os.link(self.root / name, place)
+            except OSError:  # the file system has no links
+                shutil.copyfile(self.root / name, place)
 
     def move(self, names: Mapping[str, str]) -> None:
         folders = {(self.root / to).parent for to in names.values()}

@@ -10,6 +10,7 @@ import pytest
 from shards import shardset
 from shards.build import build_shards
 from shards.layout import DatasetLayout
+from shards.store import Folder
 from shards.writer import ShardResult, ShardTask, write_shard
 from tests.shards.crash import OPTIONS
 from tests.shards.datasets import make_dataset, snapshot
@@ -32,6 +33,14 @@ def test_a_shard_written_by_three_at_once(
         build_shards(layout, "main", OPTIONS)
         assert snapshot(layout.shards("main")) == snapshot(built.shards("main"))
         assert [path.name for path in (layout.root / "shards").iterdir()] == ["main"]
+
+
+def test_a_file_linked_by_many_at_once(tmp_path: Path) -> None:
+    store = Folder(tmp_path)
+    (tmp_path / "a").write_bytes(b"content")
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: store.link("a", "folder/b"), range(200)))
+    assert snapshot(tmp_path) == {"a": b"content", "folder/b": b"content"}
 
 
 def three_times(work: Callable[[ShardTask], ShardResult]) -> Callable[[ShardTask], ShardResult]:
