@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import asdict
-from pathlib import Path
 
 import typer
 
@@ -61,7 +60,7 @@ def build(
 
 
 def verify(
-    path: Path = typer.Argument(help="A shard directory: DATASET/shards/NAME."),
+    path: str = typer.Argument(help="A shard directory, DATASET/shards/NAME, or its address."),
     workers: int | None = typer.Option(None, min=1, help="Files read at a time; all cores."),
     as_json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
 ) -> None:

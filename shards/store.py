@@ -7,6 +7,7 @@ Names are relative to the store, with forward slashes.
 
 import os
 import shutil
+import stat
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from shards.atomic import TEMPORARY_PREFIX, atomic_path, remove_temporaries, sync_directory
 from shards.errors import WorkError
+from shards.paths import inside
 from shards.remote import Remote, is_address, open_remote
 from shards.sources import REQUESTS, LocalSources, RangeSources, Sources, read_ahead
 from shards.working_copy import WorkingCopy, scratch
@@ -31,6 +33,14 @@ class Store(ABC):
     @abstractmethod
     def size(self, name: str) -> int | None:
         """None where there is no such file."""
+
+    @abstractmethod
+    def tree(self) -> list[tuple[str, bool]]:
+        """Everything that is there, sorted, and whether it is a folder; links are none."""
+
+    @abstractmethod
+    def oddity(self, name: str) -> str:
+        """Why what has this name is no plain file of this store, or nothing."""
 
     @abstractmethod
     def read_range(self, name: str, offset: int, length: int) -> bytes:
@@ -110,6 +120,26 @@ class Folder(Store):
     def size(self, name: str) -> int | None:
         path = self.root / name
         return path.stat().st_size if path.is_file() else None
+
+    def tree(self) -> list[tuple[str, bool]]:
+        found: dict[Path, bool] = {}
+        for place, folders, files in os.walk(self.root):
+            paths = [(Path(place, name), name in folders) for name in (*folders, *files)]
+            found |= {path: is_folder and not path.is_symlink() for path, is_folder in paths}
+        return [(path.relative_to(self.root).as_posix(), found[path]) for path in sorted(found)]
+
+    def oddity(self, name: str) -> str:
+        try:
+            mode = (self.root / name).lstat().st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            return ""
+        except OSError as error:
+            return f"cannot be read ({error.strerror})"
+        if stat.S_ISLNK(mode):
+            return "is a symbolic link; shards are plain files"
+        if inside(self.root, name) is None:
+            return "missing"
+        return "" if stat.S_ISREG(mode) else "is not a plain file"
 
     def read_range(self, name: str, offset: int, length: int) -> bytes:
         from shards.read import read_range
@@ -199,6 +229,12 @@ class Bucket(Store):
 
     def size(self, name: str) -> int | None:
         return self.remote.size(name)
+
+    def tree(self) -> list[tuple[str, bool]]:
+        return [(name, False) for name in sorted(self.sizes())]
+
+    def oddity(self, name: str) -> str:  # noqa: ARG002 - all files of a storage are plain
+        return ""
 
     def read_range(self, name: str, offset: int, length: int) -> bytes:
         data = self.remote.read_range(name, offset, length)

@@ -5,8 +5,6 @@ are right, that tar and metadata tell the same story (`shards.verify_shard`); th
 shows alone. A defect is one line of text that begins with the file's name.
 """
 
-import os
-import stat
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -32,7 +30,9 @@ from shards.manifest import (
     manifest_defect,
     metadata_path,
 )
-from shards.paths import duckdb_path, inside
+from shards.paths import duckdb_path
+from shards.remote import is_address
+from shards.store import Store, open_store
 from shards.verify_shard import shard_defects
 
 SHOWN_DEFECTS = 10
@@ -53,21 +53,27 @@ class Verification:
     defects: list[str]
 
 
-def verify_shards(directory: Path, *, workers: int | None = None) -> Verification:
-    """Checks a directory that `build` wrote, `workers` files at a time (default: one per core).
+def verify_shards(where: str | Path, *, workers: int | None = None) -> Verification:
+    """Checks what `build` wrote, in a directory or at an address, `workers` files at a time.
 
-    Raises UsageError when there is no such directory or its format is newer than this program;
-    everything else that is wrong is a defect.
+    The default is one per core. Behind an address, tars come to this machine one by one. Raises
+    UsageError when nothing is there or its format is newer than this program; everything else
+    that is wrong is a defect.
     """
-    if not directory.is_dir():
-        raise UsageError(f"{directory}: no such directory; give one that `lostfound build` wrote")
-    try:
-        if problem := _kind_defect(directory / MANIFEST_NAME):
-            return Verification(0, 0, [f"{MANIFEST_NAME}: {problem}"])
-        manifest = load_manifest(directory)
-    except WorkError as error:
-        return Verification(0, 0, [_one_line(str(error).removeprefix(f"{directory}/"))])
-    defects = [_one_line(one) for one in _defects(directory, manifest, workers)]
+    store = open_store(where)
+    if not is_address(str(where)) and not Path(where).is_dir():
+        raise UsageError(f"{where}: no such directory; give one that `lostfound build` wrote")
+    if problem := store.oddity(MANIFEST_NAME):
+        return Verification(0, 0, [f"{MANIFEST_NAME}: {problem}"])
+    there = store.sizes() if is_address(str(where)) else {}
+    if is_address(str(where)) and not there:
+        raise UsageError(f"{store}: nothing there; give the address of what `build` wrote")
+    with store.at_hand(name for name in there if not name.endswith(".tar")) as directory:
+        try:
+            manifest = load_manifest(directory)
+        except WorkError as error:
+            return Verification(0, 0, [_one_line(str(error).removeprefix(f"{directory}/"))])
+        defects = [_one_line(one) for one in _defects(store, directory, manifest, workers)]
     return Verification(len(manifest.files), manifest.samples, defects)
 
 
@@ -79,106 +85,85 @@ def _one_line(text: str) -> str:
     )
 
 
-def _defects(directory: Path, manifest: Manifest, workers: int | None) -> Iterator[str]:
+def _defects(
+    store: Store, directory: Path, manifest: Manifest, workers: int | None
+) -> Iterator[str]:
     yield from manifest_defect(directory)
     with ThreadPoolExecutor(workers or default_workers()) as pool:
         wrong: dict[str, str] = {}
         with progress("files", len(manifest.files)) as advance:
-            checks = pool.map(partial(_file_defect, directory), manifest.files)
+            checks = pool.map(partial(_file_defect, store), manifest.files)
             for entry, defect in zip(manifest.files, checks, strict=True):
                 if defect:
                     wrong[entry.path] = defect
                 advance()
-        yield from _named(directory, manifest, wrong)
-        yield from _extra(directory, manifest, wrong)
+        yield from _named(store, manifest, wrong)
+        yield from _extra(store, manifest, wrong)
         yield from _totals(manifest)
-        yield from _contents(directory, manifest, wrong, pool)
+        yield from _contents(store, directory, manifest, wrong, pool)
 
 
-def _kind_defect(path: Path) -> str:
-    """Why a path is no plain file, or the empty text."""
-    try:
-        mode = path.lstat().st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        return ""
-    except OSError as error:
-        return f"cannot be read ({error.strerror})"
-    if stat.S_ISLNK(mode):
-        return "is a symbolic link; shards are plain files"
-    return "" if stat.S_ISREG(mode) else "is not a plain file"
-
-
-def _file_defect(directory: Path, entry: FileEntry) -> str:
-    path = inside(directory, entry.path)
-    if problem := _kind_defect(directory / entry.path):
+def _file_defect(store: Store, entry: FileEntry) -> str:
+    if problem := store.oddity(entry.path):
         return problem
-    if path is None or not path.is_file():
+    size = store.size(entry.path)
+    if size is None:
         return "missing"
-    size = path.stat().st_size
     if size < entry.bytes:
         return f"truncated: {size} of {entry.bytes} bytes"
     if size > entry.bytes:
         return f"too long: {size} bytes instead of {entry.bytes}"
     try:
-        right = file_sha256(path) == entry.sha256
+        right = store.sha256(entry.path) == entry.sha256
     except OSError as error:
         return f"cannot be read ({error.strerror})"
     return "" if right else "its bytes are not those that the manifest's SHA-256 names"
 
 
-def _named(directory: Path, manifest: Manifest, wrong: dict[str, str]) -> Iterator[str]:
+def _named(store: Store, manifest: Manifest, wrong: dict[str, str]) -> Iterator[str]:
     """The defects of files; one with another one's bytes is told whose they are."""
     owners = {entry.sha256: entry.path for entry in manifest.files}
     for path, defect in wrong.items():
         owner = None
-        if not _kind_defect(directory / path) and (directory / path).is_file():
-            owner = owners.get(_readable_sha256(directory / path))
+        if not store.oddity(path) and store.size(path) is not None:
+            owner = owners.get(_readable_sha256(store, path))
         yield f"{path}: {defect}" + (f"; they are those of {owner}" if owner else "")
 
 
-def _readable_sha256(path: Path) -> str:
+def _readable_sha256(store: Store, name: str) -> str:
     try:
-        return file_sha256(path)
+        return store.sha256(name)
     except OSError:
         return ""
 
 
-def _extra(directory: Path, manifest: Manifest, wrong: dict[str, str]) -> Iterator[str]:
+def _extra(store: Store, manifest: Manifest, wrong: dict[str, str]) -> Iterator[str]:
     """What the manifest does not list; a missing file under another name is called that."""
     listed = {entry.path for entry in manifest.files} | {MANIFEST_NAME}
     folders = {str(Path(path).parent) for path in listed}
     missing = {e.sha256: e for e in manifest.files if wrong.get(e.path) == "missing"}
-    sizes = {entry.bytes for entry in missing.values()}
-    for path, is_folder in _tree(directory):
-        relative = path.relative_to(directory).as_posix()
+    for relative, is_folder in store.tree():
         if relative.split("/")[0] in CHECKOUT:
             continue
         if is_folder:
             if relative not in folders:
                 yield f"{relative}: is a folder that does not belong here"
-        elif problem := _kind_defect(path):
+        elif problem := store.oddity(relative):
             if relative not in wrong:
                 yield f"{relative}: {problem}"
         elif relative not in listed:
-            same = missing.get(_readable_sha256(path)) if path.stat().st_size in sizes else None
-            if same:
-                yield f"{relative}: is {same.path} renamed"
-            elif path.name.startswith(TEMPORARY_PREFIX):
-                yield f"{relative}: was left behind by an interrupted run; remove it"
-            else:
-                yield f"{relative}: not in the manifest"
+            yield f"{relative}: {_why_extra(store, relative, missing)}"
 
 
-def _tree(directory: Path) -> list[tuple[Path, bool]]:
-    """Everything in the directory but itself, sorted, and whether it is a folder.
-
-    Symbolic links are not followed, and are no folders.
-    """
-    found = []
-    for folder, folders, files in os.walk(directory):
-        found += [(path, not path.is_symlink()) for path in (Path(folder, n) for n in folders)]
-        found += [(Path(folder, name), False) for name in files]
-    return sorted(found)
+def _why_extra(store: Store, name: str, missing: dict[str, FileEntry]) -> str:
+    """What a file is that the manifest does not list; `missing` are those that it does, by hash."""
+    if store.size(name) in {entry.bytes for entry in missing.values()}:
+        same = missing.get(_readable_sha256(store, name))
+        if same:
+            return f"is {same.path} renamed"
+    if name.rpartition("/")[2].startswith(TEMPORARY_PREFIX):
+        return "was left behind by an interrupted run; remove it"
+    return "not in the manifest"
 
 
 def _totals(manifest: Manifest) -> Iterator[str]:
@@ -217,7 +202,11 @@ def _listed(manifest: Manifest, listed: dict[str, FileEntry]) -> Iterator[str]:
 
 
 def _contents(
-    directory: Path, manifest: Manifest, wrong: dict[str, str], pool: ThreadPoolExecutor
+    store: Store,
+    directory: Path,
+    manifest: Manifest,
+    wrong: dict[str, str],
+    pool: ThreadPoolExecutor,
 ) -> Iterator[str]:
     labels = None
     if LABELS_NAME not in wrong:
@@ -233,7 +222,7 @@ def _contents(
         and not {tar.path, metadata_path(tar.path)} & {*wrong}
     ]
     right = []
-    check = partial(_shard, directory, manifest.members, labels)
+    check = partial(_shard, store, manifest.members, labels)
     with progress("shards", len(tars)) as advance:
         for tar, defects in zip(tars, pool.map(check, tars), strict=True):
             yield from defects[:SHOWN_DEFECTS]
@@ -248,8 +237,9 @@ def _contents(
         yield from _attribution(directory, manifest, right)
 
 
-def _shard(directory: Path, members: list[str], labels: Labels | None, tar: FileEntry) -> list[str]:
-    return list(shard_defects(directory, tar, members, labels))
+def _shard(store: Store, members: list[str], labels: Labels | None, tar: FileEntry) -> list[str]:
+    with store.at_hand([tar.path, metadata_path(tar.path)]) as directory:
+        return list(shard_defects(directory, tar, members, labels))
 
 
 def _repeated_keys(directory: Path, metadata: list[str]) -> Iterator[str]:

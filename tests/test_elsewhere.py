@@ -12,7 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from lostfound import main
+from shards.build import BuildOptions, build_shards
+from shards.store import open_store
 from tests.enrich.samples import capture, encoded, picture, simple_dataset, write_segment
+from tests.shards.datasets import make_dataset
 from tests.stores import fill, hashes, memory, s3
 
 
@@ -104,6 +107,8 @@ def test_the_chain_gives_the_same_bytes(
     assert raw.items() <= theirs.items()
     assert {name: sha for name, sha in theirs.items() if not name.startswith("raw/")} == ours
     assert len([name for name in ours if name.endswith(".tar")]) > 8
+    assert run("verify", f"{there}/shards/main") == 0
+    capsys.readouterr()
     # Again: everything is right already; then another selection takes its place.
     assert run("build", there, *build) == 0
     assert json.loads(capsys.readouterr().out)["written"] == 0
@@ -128,3 +133,29 @@ def test_a_dataset_that_is_not_there_is_said(
         assert run("enrich", address) == 2
         [line] = capsys.readouterr().err.splitlines()
         assert problem in line
+
+
+def test_defects_of_shards_behind_an_address_are_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    layout = make_dataset(tmp_path)
+    build_shards(layout, "main", BuildOptions(shard_bytes=40_000))
+    there = memory()
+    fill(there, layout.shards("main"))
+    store = open_store(there)
+    tar, *_, last = [name for name in store.sizes() if name.endswith(".tar")]
+    with store.at_hand([tar]) as folder:
+        data = bytearray((folder / tar).read_bytes())
+        data[600] ^= 1
+        (folder / tar).write_bytes(data)
+    store.remove(last)
+    with store.writing("data/other.txt") as path:
+        path.write_bytes(b"1")
+    assert run("verify", there) == 1
+    assert capsys.readouterr().out.splitlines()[:3] == [
+        f"{tar}: its bytes are not those that the manifest's SHA-256 names",
+        f"{last}: missing",
+        "data/other.txt: not in the manifest",
+    ]
+    assert run("verify", memory()) == 2
+    assert "nothing there; give the address of what `build` wrote" in capsys.readouterr().err
