@@ -68,10 +68,6 @@ CREATE TABLE states (
     tasks INTEGER NOT NULL
 ) WITHOUT ROWID;
 INSERT INTO states SELECT state, count(*) FROM tasks GROUP BY state;
-CREATE TRIGGER task_added AFTER INSERT ON tasks BEGIN
-    INSERT INTO states VALUES (new.state, 1) ON CONFLICT (state) DO UPDATE SET tasks = tasks + 1;
-    UPDATE tasks SET begun = 1 WHERE id = (SELECT task_id FROM claims WHERE task_id = new.id);
-END;
 CREATE TRIGGER task_removed AFTER DELETE ON tasks BEGIN
     UPDATE states SET tasks = tasks - 1 WHERE state = old.state;
 END;
@@ -204,11 +200,22 @@ class SqliteFrontier:
         now = self._clock()
         with self._file.transaction() as db:
             (last,) = db.execute("SELECT ifnull(max(position), 0) FROM tasks").fetchone()
-            db.executemany(
-                "INSERT INTO tasks (id, payload, changed_at, position) VALUES (?, ?, ?, ?)"
-                " ON CONFLICT (id) DO NOTHING",
-                ((task.id, task.payload, now, at) for at, task in enumerate(tasks, last + 1)),
-            )
+            self._insert((task, now, at) for at, task in enumerate(tasks, last + 1))
+
+    def _insert(self, tasks: Iterable[tuple[NewTask, float, int]]) -> None:
+        """Those that are not there yet, each with the time and its position."""
+        inserted = self._file.db.executemany(
+            "INSERT INTO tasks (id, payload, changed_at, position, begun)"
+            " VALUES (?1, ?2, ?3, ?4, EXISTS (SELECT 1 FROM claims WHERE task_id = ?1))"
+            " ON CONFLICT (id) DO NOTHING",
+            ((task.id, task.payload, now, position) for task, now, position in tasks),
+        )
+        # In one step: a trigger for each row would take longer than the rows.
+        self._file.db.execute(
+            "INSERT INTO states VALUES ('pending', ?)"
+            " ON CONFLICT (state) DO UPDATE SET tasks = tasks + excluded.tasks",
+            (max(0, inserted.rowcount),),
+        )
 
     def begin_run(self, retry: Iterable[FailReason] = TRANSIENT) -> None:
         """Prepares a run while no worker lives: ends old leases, gives failed tasks a new chance.
@@ -266,7 +273,7 @@ class SqliteFrontier:
 
     def _expire(self, now: float) -> None:
         self._file.db.execute(
-            "UPDATE tasks SET owner = '', reason = ?, changed_at = ?,"
+            "UPDATE tasks INDEXED BY tasks_by_expiry SET owner = '', reason = ?, changed_at = ?,"
             " state = iif(attempts < ?, 'pending', 'failed')"
             " WHERE state = 'leased' AND expires_at <= ?",
             (FailReason.LEASE_EXPIRED, now, self.max_attempts, now),
@@ -283,7 +290,7 @@ class SqliteFrontier:
     def release_owner(self, owner: str) -> None:
         with self._file.transaction() as db:
             db.execute(
-                "UPDATE tasks SET state = 'pending', owner = ''"
+                "UPDATE tasks INDEXED BY tasks_by_owner SET state = 'pending', owner = ''"
                 " WHERE state = 'leased' AND owner = ?",
                 (owner,),
             )
@@ -364,12 +371,9 @@ class SqliteFrontier:
         now = self._clock()
         with self._file.transaction() as db:
             # At their parent's place in the queue, so that the queue stays short.
-            db.executemany(
-                "INSERT INTO tasks (id, payload, changed_at, position)"
-                " VALUES (?, ?, ?, (SELECT position FROM tasks WHERE id = ?))"
-                " ON CONFLICT (id) DO NOTHING",
-                ((child.id, child.payload, now, task_id) for child in children),
-            )
+            found = db.execute("SELECT position FROM tasks WHERE id = ?", (task_id,)).fetchone()
+            (position,) = found or (0,)
+            self._insert((child, now, position) for child in children)
             db.execute(
                 "UPDATE tasks SET state = 'done', owner = '', reason = '', detail = ?,"
                 " changed_at = ? WHERE id = ?",
