@@ -94,6 +94,19 @@ def test_gradients_are_finite(one: Position, kind: str, dtype: torch.dtype) -> N
         assert points.grad[:, 0].tolist() == pytest.approx([degree, -degree], rel=1e-2)
 
 
+@given(_pairs())
+@example(((90.0, 0.0), (90.0, 77.0)))
+@example(((12.0, 180.0), (12.0, -180.0)))
+def test_gradients_are_finite_everywhere(pair: tuple[Position, Position]) -> None:
+    """And no steeper than the sphere: a degree is never more than 111 km."""
+    steepest = EARTH_RADIUS_KM * math.pi / 180
+    points = torch.tensor(pair, dtype=torch.float64, requires_grad=True)
+    vectors = torch_unit_vectors(points)
+    torch_distances_km(vectors[:1], vectors[1:]).sum().backward()
+    assert points.grad is not None
+    assert (points.grad.abs() <= steepest * (1 + 1e-6)).all()
+
+
 @given(st.floats(-89.9, 89.9), LONGITUDES)
 def test_vectors_and_back(lat: float, lon: float) -> None:
     found = positions_of(3 * unit_vectors(lat, lon))

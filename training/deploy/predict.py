@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from enrich.geo.continents import continents
 from shards.console import Advance
 from shards.errors import UsageError, WorkError
 from training.data.images import Pixels, fit
@@ -39,9 +40,10 @@ def predict_images(
 ) -> list[dict[str, Any]]:
     """One answer for each image, in order; or, `together`, one for all of them as views of a place.
 
-    `{"image", "countries": [{"code", "name", "probability"}], "position": {"lat", "lon"}}` with the
-    k most probable countries (or as many as the model knows), and "regions" like "countries" when
-    the model has a region head; `{"image", "error"}` for one that cannot be read. An answer for
+    `{"image", "countries": [{"code", "name", "probability"}], "continents": [{"name",
+    "probability"}], "position": {"lat", "lon"}}` with the k most probable countries (or as many as
+    the model knows) and all of their continents, and "regions" like "countries" when the model has
+    a region head; `{"image", "error"}` for one that cannot be read. An answer for
     several has "images" instead of "image". `refine_by` needs the path of a model with embeddings;
     `fetch` gets what stands behind web addresses.
     """
@@ -154,6 +156,7 @@ def answer_row(trained: TrainedModel, answers: Answers, row: int, k: int) -> dic
             }
             for i in _largest(answers.countries[row], k)
         ],
+        "continents": _continents([c.code for c in labels.countries], answers.countries[row]),
         "position": {"lat": lat, "lon": lon} if known else None,
     }
     if (cells := trained.decoder.answered_cells) and answers.cells is not None:
@@ -166,6 +169,18 @@ def answer_row(trained: TrainedModel, answers: Answers, row: int, k: int) -> dic
             for i in _largest(answers.cells[row], k)
         ]
     return answer
+
+
+def _continents(codes: list[str], probabilities: Floats) -> list[dict[str, Any]]:
+    """All continents of the model's countries, each with the sum of theirs, the largest first."""
+    sums: dict[str, float] = {}
+    for code, probability in zip(codes, probabilities.tolist(), strict=True):
+        if name := continents().get(code):
+            sums[name] = sums.get(name, 0.0) + probability
+    return [
+        {"name": name, "probability": total}
+        for name, total in sorted(sums.items(), key=lambda item: (-item[1], item[0]))
+    ]
 
 
 def _largest(probabilities: Floats, k: int) -> list[int]:

@@ -38,6 +38,8 @@ def _in_full(answer: Prediction) -> Table:
     for region in answer.get("regions", []):
         table.add_row(Text(region["name"]), _share(region))
     table.add_section()
+    for continent in answer.get("continents", [])[:1]:
+        table.add_row(continent["name"], _share(continent))
     table.add_row("position", _cells(answer)[2] or "unknown")
     return table
 

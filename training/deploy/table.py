@@ -15,15 +15,17 @@ Prediction = Mapping[str, Any]
 
 COLUMNS = (
     "image", "lat", "lon", "country_code", "country", "country_probability",
-    "region_id", "region", "region_probability", "error",
+    "region_id", "region", "region_probability", "continent", "continent_probability", "error",
 )  # fmt: skip
-_NUMBERS = frozenset({"lat", "lon", "country_probability", "region_probability"})
+_NUMBERS = frozenset(
+    {"lat", "lon", "country_probability", "region_probability", "continent_probability"}
+)
 
 
 def flat(prediction: Prediction) -> dict[str, Any]:
-    """The likeliest country and region and the position, by `COLUMNS`; None for what is unknown.
+    """The likeliest country, region and continent and the position, by `COLUMNS`.
 
-    For several views of one place `image` lists them, one a line.
+    None for what is unknown. For several views of one place `image` lists them, one a line.
     """
     row: dict[str, Any] = dict.fromkeys(COLUMNS)
     row["image"] = prediction.get("image") or "\n".join(prediction["images"])
@@ -36,6 +38,8 @@ def flat(prediction: Prediction) -> dict[str, Any]:
     for region in prediction.get("regions", [])[:1]:
         row["region_id"], row["region"] = region["id"], region["name"]
         row["region_probability"] = region["probability"]
+    for continent in prediction.get("continents", [])[:1]:
+        row["continent"], row["continent_probability"] = continent["name"], continent["probability"]
     return row
 
 

@@ -13,7 +13,8 @@ from training.data.samples import Samples
 from training.evaluation.calibration import fit_temperature
 from training.evaluation.embed import take
 from training.evaluation.inference import forward, to_numpy
-from training.evaluation.outcomes import Ints, truth_of
+from training.evaluation.outcomes import Ints, true_cells, truth_of
+from training.model.cells.build import region_ids
 from training.model.decode import Outputs
 from training.model.modelfile import TrainedModel, load_model, write_model
 
@@ -36,17 +37,15 @@ def calibrate(path: Path, validation: Samples, device: torch.device, threads: in
     samples = take(validation, np.sort(order[:MAX_SAMPLES]).astype(np.int64))
     outputs = _outputs(trained, samples, device, threads)
     truth = truth_of(samples, trained.decoder)
-    targets: dict[str, Ints | None] = {}
+    regions = region_ids(trained.decoder.labels, samples)
+    targets: dict[str, Ints] = {}
     for head in config_from(trained.description.config).heads:
         if head.kind == "country":
             targets[head.name] = truth.country
-        elif head.name == trained.decoder.region_head and head.kind == "region":
-            targets[head.name] = truth.cell
-    temperature = {
-        name: fit_temperature(outputs[name], true)
-        for name, true in targets.items()
-        if true is not None
-    }
+        elif head.kind == "region":
+            cells = trained.decoder.cells[head.name]
+            targets[head.name] = true_cells(cells, truth.positions, regions)
+    temperature = {name: fit_temperature(outputs[name], true) for name, true in targets.items()}
     description = trained.description.model_copy(update={"temperature": temperature})
     write_model(path, description, trained.network.cpu().state_dict(), trained.decoder)
 

@@ -8,6 +8,7 @@ import difflib
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 _IMAGENET_CLASSES = 1000
 _OWN_TRUNK = "model.trunk."
+_DAMAGED = (RuntimeError, EOFError, HTTPException, pickle.UnpicklingError)
+"""A download that breaks off or has another hash, and is not kept; a damaged file in the cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,12 @@ def _from_torchvision(network: str, weights: str) -> Trunk:
         module = models.get_model(network, weights="DEFAULT" if wanted else None)
     except OSError as error:
         raise _unavailable(network, error) from None
+    except _DAMAGED as error:
+        cache = Path(torch.hub.get_dir()) / "checkpoints"
+        raise UsageError(
+            f"the ImageNet weights of {network} are damaged ({_first_line(error)}); run it again,"
+            f" after deleting them in {cache} if they are there, or train without: weights=none"
+        ) from None
     return Trunk(module, _take_classifier(module, network))
 
 
@@ -93,11 +102,15 @@ def _from_timm(name: str, weights: str) -> Trunk:
 
 
 def _unavailable(network: str, error: Exception) -> UsageError:
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
     return UsageError(
-        f"the ImageNet weights of {network} are not cached and cannot be downloaded ({reason});"
-        " give their file as weights=PATH, or train without them: weights=none"
+        f"the ImageNet weights of {network} are not cached and cannot be downloaded"
+        f" ({_first_line(error)}); give their file as weights=PATH, or train without them:"
+        " weights=none"
     )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _take_classifier(module: nn.Module, network: str) -> int:
@@ -150,8 +163,7 @@ def _read_tensors(path: Path, network: str) -> Mapping[str, Tensor]:
                 return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         found = torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UsageError(f"weights {path}: not a file of weights ({reason})") from None
+        raise UsageError(f"weights {path}: not a file of weights ({_first_line(error)})") from None
     if not isinstance(found, dict) or not all(isinstance(t, Tensor) for t in found.values()):
         raise UsageError(f"weights {path}: not a state dictionary of tensors")
     return found

@@ -9,10 +9,15 @@ from pathlib import Path
 import fsspec
 import pytest
 import torch
+from huggingface_hub import HfFileSystem
 
+from shards.build import build_shards
 from shards.errors import UsageError, WorkError
 from shards.remote import open_remote
 from tests.crawler.s3 import CREDENTIALS, HOST, make_bucket, moto_server
+from tests.shards.datasets import make_dataset
+from tests.shards.hub.conftest import hub, publish
+from tests.shards.hub.server import USER, Hub
 from tests.training.conftest import tiny_config
 from tests.training.shardmaker import make_shards
 from training.data.labels import read_labels
@@ -23,6 +28,7 @@ from training.evaluation.evaluate import evaluate_model
 from training.job.train import run_training
 
 SIZE = (32, 18)
+__all__ = ["hub"]  # a fixture
 
 
 @pytest.fixture(autouse=True)
@@ -156,6 +162,21 @@ def test_shards_in_memory(shards: Path) -> None:
         assert torch.equal(_images(copy), _images(shards))
     finally:
         store.rm("/bucket", recursive=True)
+
+
+def test_shards_on_the_hub(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A private repository: the token of the environment opens it."""
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.url)
+    template = f"{hub.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+    monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
+    HfFileSystem.clear_instance_cache()
+    layout = make_dataset(tmp_path / "data", 30)
+    build_shards(layout, "main")
+    directory = layout.shards("main")
+    publish(directory)
+    copy = local_shards(f"hf://datasets/{USER}/main")
+    assert data_sha256(copy) == data_sha256(directory)
+    assert torch.equal(_images(copy), _images(directory))
 
 
 def test_training_and_evaluation_from_s3(

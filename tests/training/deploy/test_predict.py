@@ -32,6 +32,13 @@ def test_fewer_countries_than_asked_for(run: Path, tmp_path: Path) -> None:
     assert sum(c["probability"] for c in answer["countries"]) == pytest.approx(1)
     probabilities = [c["probability"] for c in answer["countries"]]
     assert probabilities == sorted(probabilities, reverse=True)
+    # Europe's is the sum of Germany's and Sweden's.
+    own = {c["code"]: c["probability"] for c in answer["countries"]}
+    continents = {c["name"]: c["probability"] for c in answer["continents"]}
+    assert continents == pytest.approx(
+        {"South America": own["BR"], "Europe": own["DE"] + own["SE"], "Asia": own["JP"]}
+    )
+    assert list(continents.values()) == sorted(continents.values(), reverse=True)
     with pytest.raises(UsageError, match="at least one"):
         predict_images(run, [path], k=0)
 

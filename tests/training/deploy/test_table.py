@@ -15,6 +15,7 @@ ANSWER: dict[str, Any] = {
         {"code": "BR", "name": "Brazil", "probability": 0.75},
         {"code": "SE", "name": "Sweden", "probability": 0.25},
     ],
+    "continents": [{"name": "South America", "probability": 0.75}],
     "position": {"lat": -23.5, "lon": -46.6},
     "regions": [{"id": "BRA-1311", "name": "Brazil_São Paulo", "probability": 0.5}],
 }
@@ -28,6 +29,7 @@ def test_flat() -> None:
         "image": "a, b.jpg", "lat": -23.5, "lon": -46.6,
         "country_code": "BR", "country": "Brazil", "country_probability": 0.75,
         "region_id": "BRA-1311", "region": "Brazil_São Paulo", "region_probability": 0.5,
+        "continent": "South America", "continent_probability": 0.75,
         "error": None,
     }  # fmt: skip
     assert flat(NOWHERE)["image"] == "c.jpg\nd.jpg"

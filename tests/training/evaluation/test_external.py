@@ -81,6 +81,22 @@ def test_osv5m_and_countries_that_the_model_lacks(run: Path, tmp_path: Path) -> 
     assert found["per_country"]["PE"]["known"] is False
 
 
+def test_yfcc4k(run: Path, tmp_path: Path) -> None:
+    """Images in folders of their own, beside the table of the 25,600 that they were taken from."""
+    root = tmp_path / "yfcc4k"
+    _save(root / "images" / "4501_1_ab.jpg", 1, 1002)
+    _save(root / "images" / "4502_2_cd.jpg", 2, 1003)
+    _save(root / "images" / "not-in-the-table.jpg", 2, 1004)
+    header = "IMG_ID,AUTHOR,LAT,LON,S3_Label,S16_Label,S365_Label,Prob_indoor,Prob_natural"
+    rows = ["4502_2_cd.jpg,b@N01,35.7,139.7,2,3,4,0.1,0.2", "4501_1_ab.jpg,a,52.5,13.4,2,3,4,0,1"]
+    (root / "yfcc25600_places365.csv").write_text("\n".join([header, *rows]) + "\n")
+    found = evaluate_images(run, root, "yfcc4k")
+    assert (found["samples"], found["country"]["top1"], found["images"]["failed"]) == (2, 1.0, 0)
+    (root / "yfcc25600_places365.csv").rename(root / "other.csv")
+    with pytest.raises(UsageError, match=r"holds no yfcc\*\.csv; see --layout"):
+        evaluate_images(run, root, "yfcc4k")
+
+
 def test_a_parquet_table_with_columns_of_its_own(run: Path, tmp_path: Path) -> None:
     _save(tmp_path / "set" / "a" / "7.png", 1, 1010)
     table = pa.table({"photo": [7], "breite": [52.5], "laenge": [13.4]})

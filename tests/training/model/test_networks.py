@@ -1,3 +1,5 @@
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,46 @@ def test_imagenet_weights_offline(
     with pytest.raises(UsageError, match=r"cannot be downloaded .*weights=none") as caught:
         build_trunk(network, "imagenet")
     assert "\n" not in str(caught.value)
+
+
+class _Weights(BaseHTTPRequestHandler):
+    """Another file than the one that is asked for, or only its beginning."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "2000" if "cut" in self.path else "9")
+        self.end_headers()
+        self.wfile.write(b"not these")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("kind", ["cut", "other", "cache"])
+def test_damaged_imagenet_weights(
+    kind: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from torchvision import models
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    if kind == "cache":
+        (folder / "resnet18-f37072fd.pth").write_bytes(b"PK\x03\x04 half of it")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Weights)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        url = f"http://127.0.0.1:{server.server_port}/{kind}/resnet18-f37072fd.pth"
+        monkeypatch.setattr(models.ResNet18_Weights.DEFAULT.value, "url", url)
+        with pytest.raises(UsageError, match=r"damaged .*checkpoints if .*weights=none") as caught:
+            build_trunk("resnet18", "imagenet")
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert "\n" not in str(caught.value)
+    # What was downloaded is not left behind for the next attempt to be taken for the weights.
+    assert len(list(folder.iterdir())) == (kind == "cache")
+    build_trunk("resnet18", "none")
 
 
 @pytest.mark.parametrize("kind", ["pth", "safetensors", "cache"])

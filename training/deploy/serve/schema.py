@@ -25,6 +25,11 @@ class Region(BaseModel):
     probability: float
 
 
+class Continent(BaseModel):
+    name: str
+    probability: float = Field(description="Of all of its countries together.")
+
+
 class Position(BaseModel):
     lat: float = Field(description="Degrees, WGS 84.")
     lon: float
@@ -44,6 +49,7 @@ class Prediction(BaseModel):
     images: list[int] | None = Field(None, description="With together: the images that were used.")
     countries: list[Country] | None = Field(None, description="The most probable, first first.")
     regions: list[Region] | None = Field(None, description="Of a model with a region head.")
+    continents: list[Continent] | None = Field(None, description="All, the most probable first.")
     position: Position | None = None
     within_km: dict[str, float] | None = Field(
         None, description="Radius around the position that holds 50 % and 90 % of the probability."
