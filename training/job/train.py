@@ -89,6 +89,8 @@ def _with_restarts(config: Config, shards: str, directory: RunDirectory) -> None
 def _fit(config: Config, shards: str, directory: RunDirectory) -> None:
     """One Ray Train run. Raises a worker's own LostFoundError as itself."""
     os.environ.setdefault("RAY_TRAIN_ENABLE_PRINT_PATCH", "0")
+    # Ray's 2 s are most of a short run, and of what a dead worker costs.
+    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.5")
     import ray
     from ray.train import RunConfig, ScalingConfig, WorkerGroupError
     from ray.train.torch import TorchTrainer

@@ -1,0 +1,77 @@
+"""What is cut off and run again ends with the weights of an undisturbed run, bit for bit."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.training.conftest import TINY
+from training.fit.rundir import RunDirectory
+from training.model.modelfile import load_model
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+TWO_WORKERS = [*TINY, "job.workers=2", "epochs=10", "job.checkpoint_seconds=0"]
+# Each of these processes is the driver of a cluster of its own.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+
+
+def _command(shards: Path, runs: Path) -> list[str]:
+    lostfound = Path(sys.executable).parent / "lostfound"
+    words = ["train", "demo", *TWO_WORKERS, "--shards", str(shards), "--out", str(runs)]
+    return [str(lostfound), *words]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model of a run that nothing happened to."""
+    runs = tmp_path_factory.mktemp("undisturbed")
+    subprocess.run(_command(shards, runs), env=ENVIRONMENT, check=True, capture_output=True)
+    (model,) = runs.glob("*/model.safetensors")
+    return model
+
+
+@pytest.mark.parametrize("rows", [1, 4, 8])
+def test_the_driver_is_killed(undisturbed: Path, shards: Path, tmp_path: Path, rows: int) -> None:
+    """With all that it started, after so many epochs at least."""
+    run = RunDirectory(tmp_path / undisturbed.parent.name)
+    with subprocess.Popen(
+        _command(shards, tmp_path),
+        env=ENVIRONMENT,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as driver:
+        while len(run.rows()) < rows:
+            assert driver.poll() is None
+            time.sleep(0.02)
+        os.killpg(driver.pid, signal.SIGKILL)
+    assert not run.model.exists()
+    subprocess.run(_command(shards, tmp_path), env=ENVIRONMENT, check=True, capture_output=True)
+    assert [row["epoch"] for row in run.rows()] == list(range(10))
+    assert_same_weights(run.model, undisturbed)
+
+
+def test_a_node_is_lost(undisturbed: Path, shards: Path, tmp_path: Path) -> None:
+    """The worker that was on it is placed on another node."""
+    command = [sys.executable, "-m", "tests.training.job.nodes", str(shards), str(tmp_path)]
+    overrides = [word for word in TWO_WORKERS if word not in TINY]
+    done = subprocess.run(
+        [*command, *overrides], env=ENVIRONMENT, check=True, capture_output=True, text=True
+    )
+    assert "3 nodes alive" in done.stdout
+    assert "going on from the checkpoint" in done.stderr
+    (model,) = tmp_path.glob("*/model.safetensors")
+    assert_same_weights(model, undisturbed)
+
+
+def assert_same_weights(model: Path, expected: Path) -> None:
+    """Bit for bit."""
+    theirs = load_model(expected).network.state_dict()
+    for name, weights in load_model(model).network.state_dict().items():
+        assert torch.equal(weights, theirs[name]), name
