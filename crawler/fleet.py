@@ -9,6 +9,7 @@ from typing import Any
 
 from crawler.job import Job
 from crawler.stats import WorkerState, WorkerStats
+from shards import metrics
 from shards.errors import LostFoundError, WorkError
 from shards.fanout import ensure_ray
 
@@ -173,6 +174,7 @@ class _Fleet:
                 " run the same command again to continue"
             ) from None
         self.replacements += 1
+        metrics.count("lostfound_errors_total", kind="scraper_died")
         self._start(writer)
 
     def end(self) -> None:

@@ -46,6 +46,16 @@ def _merged(lives: Sequence[WorkerStats]) -> WorkerStats:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeTotals:
+    workers: int
+    """Those that run."""
+    captures: int
+    per_minute: float
+    browser_bytes: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The fleet at one moment; what views, lines and metrics show."""
 
@@ -57,6 +67,22 @@ class Snapshot:
     """Since the run began."""
     per_minute: Mapping[str, float] = field(default_factory=dict)
     """Captures per minute by writer, over the last two minutes."""
+
+    @property
+    def nodes(self) -> dict[str, "NodeTotals"]:
+        """What the workers of each machine did together, by its name."""
+        names = sorted({worker.node for worker in self.workers})
+        return {name: self._on(name) for name in names}
+
+    def _on(self, name: str) -> "NodeTotals":
+        here = [worker for worker in self.workers if worker.node == name]
+        return NodeTotals(
+            workers=sum(worker.state is not WorkerState.STOPPED for worker in here),
+            captures=sum(worker.captures for worker in here),
+            per_minute=sum(self.per_minute.get(worker.writer, 0.0) for worker in here),
+            browser_bytes=sum(worker.browser_bytes for worker in here),
+            failed=sum(worker.failed.total() for worker in here),
+        )
 
     @property
     def captures(self) -> int:

@@ -1,7 +1,7 @@
 """The view of a running crawl on a terminal: one row per worker, and a line of totals."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -13,8 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from crawler.frontier import TaskState
-from crawler.history import Snapshot
+from crawler.history import NodeTotals, Snapshot
 from crawler.stats import WorkerState, WorkerStats
+from shards.console import now_and_then, print_line
 
 Show = Callable[[Snapshot], None]
 
@@ -30,7 +31,9 @@ STATE_STYLES = {
 
 def render(snapshot: Snapshot, *, before: int = 0, expected: int | None = None) -> RenderableType:
     """The whole view. `before`: captures of earlier runs; `expected`: of all runs in the end."""
-    return Group(_workers(snapshot), _totals(snapshot, before, expected))
+    nodes = snapshot.nodes
+    tables = [_workers(snapshot)] + ([_nodes(nodes)] if len(nodes) > 1 else [])
+    return Group(*tables, _totals(snapshot, before, expected))
 
 
 def _workers(snapshot: Snapshot) -> Table:
@@ -53,6 +56,37 @@ def _workers(snapshot: Snapshot) -> Table:
             reasons(worker),
         )
     return table
+
+
+def _nodes(nodes: Mapping[str, NodeTotals]) -> Table:
+    table = Table(box=SIMPLE_HEAD)
+    table.add_column("node", no_wrap=True)
+    for name in ("workers", "captures", "per min", "browser", "failed"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, node in nodes.items():
+        table.add_row(
+            name,
+            f"{node.workers:,}",
+            f"{node.captures:,}",
+            f"{node.per_minute:.1f}",
+            mebibytes(node.browser_bytes),
+            f"{node.failed:,}",
+        )
+    return table
+
+
+def one_line(snapshot: Snapshot, before: int = 0, expected: int | None = None) -> str:
+    """The same in a line, for the log of a job."""
+    captures, of = before + snapshot.captures, f" of {expected:,}" if expected else ""
+    nodes = [
+        f"{name}: {node.workers} workers, {node.captures:,} captures, {node.per_minute:.1f} per min"
+        for name, node in snapshot.nodes.items()
+    ]
+    tasks = ", ".join(f"{snapshot.tasks.get(state, 0):,} {state}" for state in TaskState)
+    return (
+        f"crawl {snapshot.source}: {captures:,}{of} captures,"
+        f" {snapshot.captures_per_minute:.1f} per min; tasks: {tasks}; {'; '.join(nodes)}"
+    )
 
 
 def _totals(snapshot: Snapshot, before: int, expected: int | None) -> Table:
@@ -92,10 +126,14 @@ def reasons(worker: WorkerStats) -> str:
 
 @contextmanager
 def live_view(before: int = 0, expected: int | None = None) -> Iterator[Show]:
-    """Yields a function that shows a snapshot on stderr; silent where that is no terminal."""
+    """Yields a function that shows a snapshot on stderr.
+
+    Where that is no terminal: a line as often as LOSTFOUND_PROGRESS says, or nothing.
+    """
     console = Console(file=sys.stderr)
     if not console.is_terminal:
-        yield lambda _snapshot: None
+        say = now_and_then(print_line)
+        yield lambda snapshot: say(lambda: one_line(snapshot, before, expected))
         return
     with Live(console=console, auto_refresh=False, transient=True) as live:
         yield lambda snapshot: live.update(

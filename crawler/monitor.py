@@ -11,12 +11,15 @@ from crawler.frontier import SqliteFrontier, TaskState
 from crawler.health import HealthCheck, Thresholds
 from crawler.history import History, Snapshot, merge_lives, merge_quality
 from crawler.live import Show, live_view
-from crawler.metrics import serve_metrics
+from crawler.metrics import collect, serve_metrics
 from crawler.stats import WorkerStats
 from crawler.statslog import StatsLog, to_line
+from shards.metrics import publish
 
 TASKS_SECONDS = 2.0
 """How old the number of tasks may be, which takes a while to count when there are millions."""
+PUBLISH_SECONDS = 5.0
+"""From one round of figures for Ray's metrics endpoint to the next."""
 COUNTING_SHARE = 0.05
 """Of the driver's time, at most."""
 
@@ -52,15 +55,14 @@ class Monitor:
         self._log = StatsLog(directory)
         self._health = HealthCheck(options.health, str(directory))
         self._tasks: dict[TaskState, int] = {}
-        self._count_at = self._log_at = self._began
+        self._count_at = self._log_at = self._publish_at = self._began
 
     def on_poll(self, stats: Sequence[WorkerStats], frontier: SqliteFrontier) -> None:
         """A `Watch` of the driver. Raises HealthError when the captures are not worth fetching."""
         now = self._clock()
         if now >= self._count_at:
             self._tasks = frontier.counts()
-            took = self._clock() - now
-            self._count_at = now + max(TASKS_SECONDS, took / COUNTING_SHARE)
+            self._count_at = self._after(now, TASKS_SECONDS)
         workers = merge_lives(stats)
         self.latest = Snapshot(
             source=self._source,
@@ -70,14 +72,23 @@ class Monitor:
             per_minute=self._history.add(now, workers),
         )
         self._show(self.latest)
+        if now >= self._publish_at:
+            publish(collect(self.latest))
+            self._publish_at = self._after(now, PUBLISH_SECONDS)
         if now >= self._log_at:
             self._log_at = now + self._options.stats_seconds
             self.log()
         self._health.update(merge_quality(worker.quality for worker in workers))
 
+    def _after(self, began: float, pause: float) -> float:
+        """When to do again what began then: so seldom that it takes its share of time at most."""
+        return began + max(pause, (self._clock() - began) / COUNTING_SHARE)
+
     def log(self, *, running: bool = True) -> None:
-        """Writes a stats line of the newest snapshot."""
+        """Writes a stats line of the newest snapshot; the last one is published too."""
         if self.latest is not None:
+            if not running:
+                publish(collect(self.latest))
             self._log.append(to_line(self.latest, datetime.now(UTC), running=running))
 
 

@@ -17,6 +17,7 @@ from crawler.disk import full_disk_explained
 from crawler.ledger import SUFFIX, Failure, Held, Ledger, Row
 from crawler.lock import BusyError, take_lock
 from crawler.reasons import FailReason
+from shards import metrics
 from shards.atomic import sync_directory
 from shards.capture import Capture
 from shards.console import print_line
@@ -177,6 +178,7 @@ class Spool:
         self._segment = None
         self.ledger.mark_sealed(self._number)
         self._number += 1
+        metrics.count("lostfound_segments_sealed_total", source=self.directory.name)
         return final
 
     def close(self) -> None:

@@ -14,6 +14,7 @@ from enrich.pipeline import enrich_segment
 from enrich.refilter import refilter_segment
 from enrich.settle import settle_options
 from enrich.tombstones import find_tombstones
+from shards import metrics
 from shards.atomic import remove_temporaries
 from shards.console import print_line, progress
 from shards.errors import UsageError, WorkError
@@ -141,11 +142,27 @@ def _enrich_all(
     # The largest first, so that no core waits long for the last one.
     ordered = sorted(segments, key=segments.__getitem__, reverse=True)
     with progress("enrich", len(segments)) as advance:
-        for result in fan_out(task, ordered, workers=min(workers, len(segments))):
+        node = ""
+
+        def on_node(name: str) -> None:
+            nonlocal node
+            node = name
+            advance(node=name)
+
+        count = min(workers, len(segments))
+        for result in fan_out(task, ordered, workers=count, on_node=on_node):
             if isinstance(result, PartSummary):
                 done.append(result)
+                _measure(result, node)
             else:
                 failures.append(result)
+                metrics.count("lostfound_errors_total", kind="segment_unreadable")
                 print_line(result)
-            advance()
     return done, sorted(failures)
+
+
+def _measure(part: PartSummary, node: str) -> None:
+    metrics.count("lostfound_enriched_captures_total", part.captures, node=node)
+    metrics.count("lostfound_kept_total", part.kept, node=node)
+    for reason, rows in part.rejected.items():
+        metrics.count("lostfound_rejected_total", rows, reason=reason)

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from shards.console import PROGRESS_VARIABLE
 from shards.errors import UsageError
 from shards.keys import is_key
 from shards.remote import is_address
@@ -36,7 +37,6 @@ DRIVER_CPUS: Mapping[str, float] = {
 DATASET_FIRST = ("enrich", "select", "build", "report", "verify", "publish", "embed", "evaluate")
 """Verbs whose first argument is a directory or an address."""
 PLACES = ("--out", "--shards")
-PROGRESS_VARIABLE = "LOSTFOUND_PROGRESS"
 PROGRESS_SECONDS = 30
 STOP_SECONDS = 60
 """A crawl that is told to stop closes its browsers first."""

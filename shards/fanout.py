@@ -1,6 +1,7 @@
 """One function over many items: in this process, or as Ray tasks on a laptop or a cluster."""
 
 import os
+import socket
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
@@ -56,16 +57,25 @@ def default_workers() -> int:
 
 
 def fan_out(
-    function: Callable[[Item], Result], items: Iterable[Item], *, workers: int
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    workers: int,
+    on_node: Callable[[str], None] = lambda _node: None,
 ) -> Iterator[Result]:
     """Yields `function(item)` for every item, in the order in which they finish.
+
+    Before each, `on_node` is told the name of the machine that did it.
 
     With one worker everything happens in this process, without Ray. With more, each item is one
     Ray task and at most `workers` run at a time. An exception in `function` ends the iteration
     and is raised here as itself.
     """
     if workers <= 1:
-        yield from map(function, items)
+        for item in items:
+            result = function(item)
+            on_node(socket.gethostname())
+            yield result
         return
     import ray
 
@@ -83,17 +93,19 @@ def fan_out(
                 return
             done, running = ray.wait(running, num_returns=1)
             try:
-                yield ray.get(done[0])
+                node, result = ray.get(done[0])
             except ray.exceptions.RayTaskError as error:
                 raise error.cause from None
+            on_node(node)
+            yield result
     finally:
         for reference in running:
             ray.cancel(reference, force=True)
 
 
-def _call(function: Callable[[Item], Result], item: Item) -> Result:
-    """What Ray runs: it refuses a partial function, which `function` may be."""
-    return function(item)
+def _call(function: Callable[[Item], Result], item: Item) -> tuple[str, Result]:
+    """What Ray runs: it refuses a partial function, which `function` may be. First, where."""
+    return socket.gethostname(), function(item)
 
 
 _END: Any = object()

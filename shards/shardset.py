@@ -12,6 +12,7 @@ from itertools import chain
 
 import pyarrow as pa
 
+from shards import metrics
 from shards.atomic import TEMPORARY_PREFIX, write_json
 from shards.attribution import ATTRIBUTION_NAME, write_attribution
 from shards.card.describe import DESCRIBING, describe
@@ -103,9 +104,16 @@ def _write_shards(
     results = []
     with progress("shards", len(plans)) as advance:
         # More workers than shards would only wait.
-        for result in fan_out(write_shard, _ahead(tasks), workers=min(workers, len(plans))):
+        for result in fan_out(
+            write_shard,
+            _ahead(tasks),
+            workers=min(workers, len(plans)),
+            on_node=lambda node: advance(node=node),
+        ):
             results.append(result)
-            advance()
+            if result.written:
+                metrics.count("lostfound_built_samples_total", result.tar.samples)
+                metrics.count("lostfound_built_bytes_total", result.tar.bytes)
     return results
 
 

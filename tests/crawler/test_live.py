@@ -13,6 +13,7 @@ from rich.console import Console
 
 from crawler.history import Snapshot
 from crawler.live import live_view, reasons, render
+from shards.console import PROGRESS_VARIABLE
 from tests.crawler.fleet_stats import snapshot, worker
 
 
@@ -85,3 +86,27 @@ def test_on_a_terminal_it_uses_stderr_alone() -> None:
     assert run.stdout == b"summary\n"
     assert "game-1" in shown
     assert "300 of 1,000 captures" in shown
+
+
+def test_nodes_stand_together_when_there_are_several() -> None:
+    text = text_of(render(snapshot()))
+    row = next(line for line in text.splitlines() if line.strip().startswith("node-1"))
+    assert row.split() == ["node-1", "1", "200", "41.0", "400", "MiB", "2"]
+    alone = Snapshot(source="geoguessr", workers=[worker(0)], tasks={}, seconds=1)
+    assert not any(
+        line.strip().startswith("node-0") for line in text_of(render(alone)).splitlines()
+    )
+
+
+def test_a_line_for_the_log_of_a_job(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PROGRESS_VARIABLE, "0")
+    with live_view(before=100, expected=1000) as show:
+        show(snapshot())
+    assert capsys.readouterr().err == (
+        "crawl geoguessr: 400 of 1,000 captures, 61.5 per min;"
+        " tasks: 40 pending, 6 leased, 60 done, 2 failed;"
+        " node-0: 1 workers, 100 captures, 20.5 per min;"
+        " node-1: 1 workers, 200 captures, 41.0 per min\n"
+    )

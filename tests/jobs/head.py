@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from prometheus_client.parser import text_string_to_metric_families
+
 BIN = Path(sys.executable).parent
 TOKEN = "0123456789abcdef" * 4
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
@@ -54,6 +56,14 @@ class Head:
                 return found
         except urllib.error.HTTPError:
             return {}
+
+    def figures(self, name: str) -> dict[frozenset[tuple[str, str]], float]:
+        """What the node's metrics endpoint says now of one name, by labels."""
+        address = f"http://127.0.0.1:{self.metrics_port}/metrics"
+        with urllib.request.urlopen(address, timeout=30) as answer:
+            families = text_string_to_metric_families(answer.read().decode())
+        samples = (sample for family in families for sample in family.samples)
+        return {frozenset(s.labels.items()): s.value for s in samples if s.name == name}
 
     def end(self) -> None:
         """All its processes at once."""

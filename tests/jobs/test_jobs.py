@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.enrich.samples import simple_dataset
 from tests.jobs.head import BIN, Head, free_port, ray_head, wait_for_port
 
 SECRET = "hunter2-hunter2"
@@ -18,7 +20,7 @@ SECRET = "hunter2-hunter2"
 
 @pytest.fixture(scope="module")
 def head() -> Iterator[Head]:
-    with ray_head(LOSTFOUND_MAPILLARY_TOKEN=SECRET) as up:
+    with ray_head(LOSTFOUND_MAPILLARY_TOKEN=SECRET, RAY_metrics_report_interval_ms="500") as up:
         yield up
 
 
@@ -73,6 +75,19 @@ def test_the_verbs_own_exit_code_and_last_words(head: Head) -> None:
         "night: ended with exit code 2; its last lines say why",
         job.stderr.splitlines()[-1],
     ]
+
+
+def test_a_job_that_is_done_and_what_prometheus_saw_of_it(head: Head) -> None:
+    dataset = simple_dataset(head.folder / "dataset")
+    words = ("--json", "--id", "enriched", "enrich", str(dataset.root), "--workers", "2", "--json")
+    job = head.submit(*words)
+    assert job.returncode == 0, job.stderr
+    result = json.loads(job.stdout)
+    assert (result["job"], result["attempts"], result["exit_code"]) == ("enriched", 1, 0)
+    assert result["summary"]["captures"] == 6
+    found = until(lambda: head.figures("ray_lostfound_enriched_captures_total"))
+    assert sum(found.values()) == 6
+    assert {dict(labels)["node"] for labels in found} == {socket.gethostname()}
 
 
 def test_no_cluster_there(head: Head) -> None:

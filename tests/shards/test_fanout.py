@@ -1,5 +1,6 @@
 """One function over many items gives the same results here and on Ray."""
 
+import socket
 from functools import partial
 
 import pytest
@@ -54,3 +55,10 @@ def test_items_are_taken_only_as_workers_get_free(ray_cluster: None) -> None:
 
 def test_no_items(ray_cluster: None) -> None:
     assert list(fan_out(square, [], workers=2)) == []
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_says_which_machine_did_it(ray_cluster: None, workers: int) -> None:
+    nodes: list[str] = []
+    assert len(list(fan_out(square, range(3), workers=workers, on_node=nodes.append))) == 3
+    assert nodes == [socket.gethostname()] * 3

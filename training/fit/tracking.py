@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from shards import metrics
 from shards.atomic import write_text
 from shards.errors import UsageError
 from training.config import Config
@@ -57,12 +58,35 @@ def open_trackers(config: Config, directory: RunDirectory, first_step: int) -> T
 
     Raises UsageError when Weights & Biases is asked for and not there.
     """
-    found: list[Tracker] = [StepLines(directory.steps, first_step)]
+    found: list[Tracker] = [
+        StepLines(directory.steps, first_step),
+        ClusterMetrics(directory.path.name),
+    ]
     if config.track.tensorboard:
         found.append(TensorBoard(directory.tensorboard, first_step))
     if config.track.wandb:
         found.append(WeightsAndBiases(config, directory))
     return Trackers(*found)
+
+
+class ClusterMetrics:
+    """Ray's metrics endpoint of the node; nothing without a cluster."""
+
+    def __init__(self, run: str) -> None:
+        self._run = run
+
+    def log(self, part: str, row: Row) -> None:
+        if part == "train":
+            speed = row["images_per_second"]
+            metrics.gauge("lostfound_training_images_per_second", speed, run=self._run)
+            for head, loss in row["loss"].items():
+                metrics.gauge("lostfound_training_loss", loss, run=self._run, head=head)
+            return
+        metrics.gauge("lostfound_training_epoch", row["epoch"] + 1, run=self._run)
+        if "validation" in row:
+            metrics.gauge("lostfound_validation_loss", row["validation"]["loss"], run=self._run)
+
+    def close(self) -> None: ...
 
 
 class StepLines:

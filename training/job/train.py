@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from shards import metrics
 from shards.console import Advance, print_line, progress
 from shards.errors import LostFoundError, UsageError, WorkError
 from shards.fanout import ensure_ray
@@ -81,6 +82,7 @@ def _with_restarts(config: Config, shards: str, directory: RunDirectory) -> None
                     f"{directory.path}: training failed {attempt + 1} times: {_gist(error)};"
                     " run the same command again to continue"
                 ) from error
+            metrics.count("lostfound_errors_total", kind="training_worker_died")
             print_line(f"a worker failed ({_gist(error)}); going on from the checkpoint")
         else:
             return
