@@ -13,7 +13,7 @@ from shards.console import print_summary
 from shards.errors import LostFoundError
 
 INTERRUPTED = 130
-STAGES = ("crawler", "enrich", "queries", "shards", "training", "jobs")
+STAGES = ("crawler", "enrich", "queries", "shards", "training", "jobs", "scale")
 
 app = typer.Typer(
     name="lostfound",

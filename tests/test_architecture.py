@@ -15,6 +15,7 @@ MAY_IMPORT = {
     "queries": {"shards", "enrich"},
     "training": {"shards", "enrich"},
     "jobs": {"shards"},
+    "scale": {"shards", "crawler", "enrich", "queries", "training"},
 }
 
 
