@@ -11,9 +11,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from ray._private.ray_constants import PROMETHEUS_SERVICE_DISCOVERY_FILE
 
 from tests.enrich.samples import simple_dataset
 from tests.jobs.head import BIN, Head, free_port, ray_head, wait_for_port
+from tests.test_board import OF_RAY
 
 SECRET = "hunter2-hunter2"
 
@@ -88,6 +90,12 @@ def test_a_job_that_is_done_and_what_prometheus_saw_of_it(head: Head) -> None:
     found = until(lambda: head.figures("ray_lostfound_enriched_captures_total"))
     assert sum(found.values()) == 6
     assert {dict(labels)["node"] for labels in found} == {socket.gethostname()}
+    for name, labels in OF_RAY.items():
+        found = until(lambda name=name: head.figures(name))  # type: ignore[misc]
+        assert labels <= dict(next(iter(found))).keys()
+    listed = json.loads((head.folder / PROMETHEUS_SERVICE_DISCOVERY_FILE).read_text())
+    ports = {target.rpartition(":")[2] for one in listed for target in one["targets"]}
+    assert str(head.metrics_port) in ports
 
 
 def test_no_cluster_there(head: Head) -> None:
@@ -155,3 +163,21 @@ def test_a_cluster_that_is_gone_while_one_waits(game: str) -> None:
             _, said = job.communicate(timeout=120)
     assert job.returncode == 75, said
     assert "lost may still run: the same --id follows it again" in said
+
+
+@pytest.mark.slow
+def test_what_prometheus_sees_of_a_crawl(head: Head, game: str) -> None:
+    with waiting(head, *crawl(head, game, "seen", games=8)) as job:
+        # A gauge is there as long as its driver.
+        tasks = until(lambda: head.figures("ray_lostfound_tasks"))
+        states = {dict(labels)["state"] for labels in tasks}
+        assert states == {"pending", "leased", "done", "failed"}
+        _, said = job.communicate(timeout=300)
+    assert job.returncode == 0, said
+    for name, least in (
+        ("captures", 20),
+        ("received_bytes", 1),
+        ("segments_sealed", 1),
+        ("pictures_looked_at", 1),
+    ):
+        assert sum(head.figures(f"ray_lostfound_{name}_total").values()) >= least, name
