@@ -17,7 +17,7 @@ from enrich.tombstones import find_tombstones
 from shards import metrics
 from shards.atomic import remove_temporaries
 from shards.console import print_line, progress
-from shards.errors import UsageError, WorkError
+from shards.errors import StorageError, UsageError, WorkError
 from shards.fanout import fan_out
 from shards.layout import DatasetLayout
 
@@ -134,6 +134,8 @@ def _enrich_all(
         try:
             with layout.at_hand(segment, *before) as here:
                 return make(here, here.root / layout.relative(segment), options)
+        except StorageError:
+            raise
         except WorkError as error:
             return str(error)
 

@@ -30,6 +30,7 @@ from shards.errors import UsageError
 from shards.keys import order_hash_sql
 from shards.layout import DatasetLayout
 from shards.pages.thumbnails import stored_thumbnail, thumbnail
+from shards.store import Store
 
 PICTURES = 6
 """On each side of a threshold."""
@@ -75,8 +76,8 @@ def calibrate(
         if not layout.parts():
             raise UsageError(f"{layout.root}: no scores yet; run `lostfound enrich` first")
         connection = connect(layout)
-        charts = _charts(layout.root, connection, thresholds)
-        photographs = stored_photographs(layout.root, connection, options, spoil)
+        charts = _charts(layout.store, connection, thresholds)
+        photographs = stored_photographs(layout.store, connection, options, spoil)
         out = out or layout.report("calibration")
     if photos is not None:
         photographs = folder_photographs(photos, options, spoil)
@@ -93,7 +94,7 @@ def calibrate(
     if out is None:
         return summary
     html = _page(
-        subject=(layout.root if layout else photos or out).resolve().name,
+        subject=layout.name if layout else (photos or out).resolve().name,
         charts=charts,
         photographs=count,
         own=photos is None,
@@ -102,7 +103,9 @@ def calibrate(
         example=_spoiled(example),
     )
     write_text(out / "index.html", html)
-    return summary | {"bytes": len(html.encode()), "page": str(out / "index.html")}
+    page = out / "index.html"
+    where = layout.shown(page) if layout and page.is_relative_to(layout.root) else str(page)
+    return summary | {"bytes": len(html.encode()), "page": where}
 
 
 def _made_with(layout: DatasetLayout) -> EnrichOptions:
@@ -128,14 +131,14 @@ def shown(summary: dict[str, Any]) -> dict[str, Any]:
 
 
 def _charts(
-    root: Path, connection: duckdb.DuckDBPyConnection, thresholds: dict[str, float]
+    store: Store, connection: duckdb.DuckDBPyConnection, thresholds: dict[str, float]
 ) -> list[dict[str, Any]]:
     charts = score_charts(Facts(connection), thresholds)
     for chart in charts:
         score, limits = chart["score"], chart["limits"]
         chart["counts"] = _counts(connection, score, limits)
         chart["groups"] = [
-            (heading, [_shown(root, picture) for picture in pictures])
+            (heading, [_shown(store, picture) for picture in pictures])
             for heading, pictures in _groups(connection, score, limits)
         ]
     return charts
@@ -194,9 +197,9 @@ def _nearest(
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def _shown(root: Path, picture: dict[str, Any]) -> dict[str, Any]:
+def _shown(store: Store, picture: dict[str, Any]) -> dict[str, Any]:
     place = (picture["file"], picture["file_offset"], picture["size"])
-    return picture | {"image": stored_thumbnail(root, *place, THUMBNAIL_WIDTH)}
+    return picture | {"image": stored_thumbnail(store, *place, THUMBNAIL_WIDTH)}
 
 
 def _record(one: Separation) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The command line of this stage: arguments in, one core function called, result printed."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import typer
@@ -9,9 +10,13 @@ from queries.distribution.commands import bench_counting, quotas
 from queries.selection.commands import select
 from shards.bench import bench_group
 from shards.console import print_line, print_summary
-from shards.layout import DatasetLayout
+from shards.dataset import open_dataset
+from shards.errors import UsageError
+from shards.remote import is_address
 
-DATASET = typer.Argument(..., help="The dataset directory.", show_default=False)
+DATASET = typer.Argument(
+    ..., help="The dataset directory, or its address: s3://, gs://, …", show_default=False
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -74,19 +79,20 @@ def query(
 
 
 def report(
-    dataset: Path = DATASET,
+    dataset: str = DATASET,
     name: str = typer.Option("default", help="The name of the report."),
     as_json: bool = typer.Option(False, "--json", help="The summary as JSON on stdout."),
 ) -> None:
     """Writes one HTML file about the dataset and its models; it works offline."""
-    from queries.report.report import write_report
+    from queries.report.report import READS, write_report
 
-    summary = write_report(DatasetLayout.existing(dataset), name)
+    with open_dataset(dataset, READS) as layout:
+        summary = write_report(layout, name)
     print_summary(f"Report {name}", summary, as_json=as_json)
 
 
 def calibrate(
-    dataset: Path | None = typer.Argument(None, help="The dataset directory."),
+    dataset: str | None = typer.Argument(None, help="The dataset directory, or its address."),
     photos: Path | None = typer.Option(
         None, help="Spoil the photographs of this folder instead of the dataset's own."
     ),
@@ -106,9 +112,9 @@ def calibrate(
     """
     from queries import calibration
 
-    layout = None if dataset is None else DatasetLayout.existing(dataset)
     tried = calibration.parse_thresholds(at)
-    summary = calibration.calibrate(layout, photos, spoil=spoil, tried=tried, out=out)
+    with nullcontext() if dataset is None else open_dataset(dataset) as layout:
+        summary = calibration.calibrate(layout, photos, spoil=spoil, tried=tried, out=out)
     if as_json:
         print_summary("Calibration", summary, as_json=True)
         return
@@ -116,7 +122,7 @@ def calibrate(
 
 
 def takedown(
-    path: Path = typer.Argument(help="A dataset, or a shard directory that stands alone."),
+    path: str = typer.Argument(help="A dataset, or a shard directory that stands alone."),
     names: list[str] | None = typer.Argument(
         None, help="Keys, addresses of pages, SHA-256 of captured files.", show_default=False
     ),
@@ -133,8 +139,12 @@ def takedown(
     from queries.takedown import takedown as run
     from shards.fanout import default_workers
 
+    if is_address(path):
+        raise UsageError(
+            f"{path}: takedown works in a directory; run `lostfound deny` there, and build again"
+        )
     summary = run(
-        path,
+        Path(path),
         names or [],
         where,
         reason=reason,

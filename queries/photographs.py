@@ -10,13 +10,12 @@ from enrich.images.resize import resize
 from enrich.options import EnrichOptions
 from shards.errors import UsageError, WorkError
 from shards.keys import order_hash, order_hash_sql
-from shards.paths import inside
-from shards.read import read_range
 from shards.segment import IMAGE_EXTENSIONS
+from shards.store import Store
 
 
 def stored_photographs(
-    root: Path, connection: duckdb.DuckDBPyConnection, options: EnrichOptions, limit: int
+    store: Store, connection: duckdb.DuckDBPyConnection, options: EnrichOptions, limit: int
 ) -> Iterator[Pixels]:
     """Up to `limit` kept pictures as they are stored, at the working size.
 
@@ -27,11 +26,10 @@ def stored_photographs(
         ORDER BY {order_hash_sql(0)}, raw_segment, raw_offset, view LIMIT {int(limit)}"""  # noqa: S608
     ).fetchall()
     for tar, offset, size in rows:
-        path = inside(root, tar)
-        if path is None or oversized(size):
+        if oversized(size):
             continue
         try:
-            data = read_range(path, offset, size)
+            data = store.read_range(tar, offset, size)
         except WorkError:
             continue
         yield from _photograph(data, options)

@@ -10,11 +10,16 @@ from pathlib import Path
 
 from shards.errors import UsageError
 from shards.layout import DatasetLayout
+from shards.manifest import MANIFEST_NAME
 from shards.remote import is_address, open_remote
+from shards.store import open_store
 from shards.working_copy import WorkingCopy
 
 METADATA = ("denylist.csv", "enriched", "catalog")
 """What says which captures there are and which of them are kept."""
+
+LARGE = (".tar", ".safetensors", ".pt", ".onnx")
+"""Files that are never brought to hand as a part of a folder."""
 
 
 @contextmanager
@@ -23,9 +28,9 @@ def open_dataset(
 ) -> Iterator[DatasetLayout]:
     """The layout of a dataset, which must exist already unless it may be `new`.
 
-    `parts` are the files and folders that a command reads as a whole, without their tars. What it
-    writes below the layout's root is sent at the end, unless it fails. Raises UsageError when
-    there is no dataset, and for an address that cannot be used.
+    `parts` are the files and folders that a command reads as a whole, without images and weights.
+    What it writes below the layout's root is sent at the end, unless it fails. Raises
+    UsageError when there is no dataset, and for an address that cannot be used.
     """
     if not is_address(dataset):
         yield DatasetLayout(Path(dataset)) if new else DatasetLayout.existing(Path(dataset))
@@ -41,11 +46,30 @@ def open_dataset(
         copy.send()
 
 
+@contextmanager
+def whole_folder(where: str) -> Iterator[Path]:
+    """A shard directory as a folder of this machine: of one at an address, a copy for the while.
+
+    The copy needs its size of disk in the temporary folder. Raises UsageError for an address
+    without a manifest.
+    """
+    if not is_address(where):
+        yield Path(where)
+        return
+    store = open_store(where)
+    if store.size(MANIFEST_NAME) is None:
+        raise UsageError(
+            f"{store}: no {MANIFEST_NAME} there; give the address of what `lostfound build` wrote"
+        )
+    with store.at_hand(store.sizes()) as folder:
+        yield folder
+
+
 def _files(layout: DatasetLayout, part: str) -> list[str]:
     names = layout.store.sizes(part)
     if not names and layout.store.size(part) is not None:
         return [part]
-    return [name for name in names if not name.endswith(".tar")]
+    return [name for name in names if not name.endswith(LARGE)]
 
 
 class _Elsewhere(DatasetLayout):

@@ -17,3 +17,7 @@ class WorkError(LostFoundError):
     """The work ran and found defects or failures."""
 
     exit_code = 1
+
+
+class StorageError(WorkError):
+    """A storage failed, however often it was asked: going on would fail in the same way."""

@@ -22,6 +22,11 @@ class DatasetLayout:
         return self.address or str(self.root)
 
     @property
+    def name(self) -> str:
+        """Of the dataset: that of its folder."""
+        return self.address.rpartition("/")[2] or self.root.resolve().name
+
+    @property
     def store(self) -> Store:
         """The whole dataset, wherever it stands: for tasks on other machines, and for pixels."""
         return open_store(self.address or self.root)

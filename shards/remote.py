@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from shards.atomic import TEMPORARY_PREFIX, atomic_path
-from shards.errors import LostFoundError, UsageError, WorkError
+from shards.errors import LostFoundError, StorageError, UsageError
 
 ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL"
 PART_BYTES = 10 << 20
@@ -95,36 +95,21 @@ class Remote:
     def put(self, local: Path, name: str) -> None:
         """Uploads a file, and returns once what is there has been compared with it."""
         self._try(name, lambda: self._put(local, name))
-        if not self.holds(local, name):
-            raise WorkError(
-                f"{self.url}/{name}: not what was sent from {local}; it stays there:"
-                " run it again, and check the storage if this comes back"
-            )
 
     def write(self, data: bytes, name: str) -> None:
         """Like `put`, for bytes; one that is there is replaced. Needs no room on the disk."""
-        self._try(name, lambda: self._appear(name, lambda path: self._write(data, path)))
-        if self.read(name) != data:
-            raise WorkError(f"{self.url}/{name}: not what was sent; run it again")
+        self._try(name, lambda: self._write(data, name))
 
     def holds(self, local: Path, name: str) -> bool:
         """Whether `name` has the bytes of `local`: by size, then by ETag or else by reading it."""
-        size = self.size(name)
-        if size != local.stat().st_size:
-            return False
-        return self._try(name, lambda: self._etag(name) in _etags(local)) or self._try(
-            name, lambda: self._digest(name) == _digest(local)
-        )
+        return self._try(name, lambda: self._holds(local, name))
 
     def exists(self, name: str) -> bool:
         return self.size(name) is not None
 
     def size(self, name: str) -> int | None:
         """Bytes of a file; None where there is none."""
-        from pyarrow.fs import FileType
-
-        info = self._try(name, lambda: self.files.get_file_info(self._full(name)))
-        return info.size if info.type is FileType.File else None
+        return self._try(name, lambda: self._size(name))
 
     def sha256(self, name: str) -> str:
         """Of a whole file, which is read for it."""
@@ -173,6 +158,20 @@ class Remote:
             copy_files(str(local), path, LocalFileSystem(), self.files, chunk_size=PART_BYTES)
 
         self._appear(name, copy)
+        # Arrow's client may lose an error of an upload's last part.
+        if not self._holds(local, name):
+            raise OSError(f"not what was sent from {local}")
+
+    def _holds(self, local: Path, name: str) -> bool:
+        if self._size(name) != local.stat().st_size:
+            return False
+        return self._etag(name) in _etags(local) or self._digest(name) == _digest(local)
+
+    def _size(self, name: str) -> int | None:
+        from pyarrow.fs import FileType
+
+        info = self.files.get_file_info(self._full(name))
+        return info.size if info.type is FileType.File else None
 
     def _download(self, name: str, local: str) -> None:
         from pyarrow.fs import FSSpecHandler, LocalFileSystem, copy_files
@@ -184,9 +183,14 @@ class Remote:
         else:
             copy_files(self._full(name), local, self.files, LocalFileSystem())
 
-    def _write(self, data: bytes, path: str) -> None:
-        with self.files.open_output_stream(path) as stream:
-            stream.write(data)
+    def _write(self, data: bytes, name: str) -> None:
+        def write(path: str) -> None:
+            with self.files.open_output_stream(path) as stream:
+                stream.write(data)
+
+        self._appear(name, write)
+        if self._read(name) != data:
+            raise OSError("not what was sent")
 
     def _appear(self, name: str, write: Callable[[str], None]) -> None:
         """Object stores show a file when it is whole; elsewhere a rename does that."""
@@ -250,7 +254,7 @@ class Remote:
                 text = " ".join(str(error).split())[:300]
                 if attempt == ATTEMPTS or not self._patient or _FOR_GOOD.search(text):
                     where = f"{self.url}/{name}".rstrip("/")
-                    raise WorkError(
+                    raise StorageError(
                         f"{where}: {text}; check the address, the credentials in the environment"
                         " and the storage, then run it again: nothing is lost"
                     ) from error

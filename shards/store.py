@@ -17,8 +17,8 @@ from pathlib import Path
 
 from shards.atomic import TEMPORARY_PREFIX, atomic_path, remove_temporaries, sync_directory
 from shards.errors import WorkError
-from shards.paths import inside
-from shards.remote import Remote, is_address, open_remote
+from shards.paths import inside, stays_inside
+from shards.remote import ENDPOINT_VARIABLE, Remote, is_address, open_remote
 from shards.sources import REQUESTS, LocalSources, RangeSources, Sources, read_ahead
 from shards.working_copy import WorkingCopy, scratch
 
@@ -44,7 +44,10 @@ class Store(ABC):
 
     @abstractmethod
     def read_range(self, name: str, offset: int, length: int) -> bytes:
-        """Exactly these bytes. Raises WorkError when the file does not have them."""
+        """Exactly these bytes. Raises WorkError when the file does not have them.
+
+        The name may come from data: one that leads out of the store is refused in the same way.
+        """
 
     @abstractmethod
     def sha256(self, name: str) -> str:
@@ -144,7 +147,10 @@ class Folder(Store):
     def read_range(self, name: str, offset: int, length: int) -> bytes:
         from shards.read import read_range
 
-        return read_range(self.root / name, offset, length)
+        path = inside(self.root, name)
+        if path is None:
+            raise _leads_out(self, name)
+        return read_range(path, offset, length)
 
     def sha256(self, name: str) -> str:
         from shards.manifest import file_sha256
@@ -237,6 +243,8 @@ class Bucket(Store):
         return ""
 
     def read_range(self, name: str, offset: int, length: int) -> bytes:
+        if not stays_inside(name):
+            raise _leads_out(self, name)
         data = self.remote.read_range(name, offset, length)
         if len(data) != length:
             raise WorkError(f"{self}/{name}: ends before byte {offset + length}")
@@ -280,11 +288,8 @@ class Bucket(Store):
             self.remote.put(path, name)
 
     def sources(self, folder: str) -> Sources:
-        below = f"{folder}/" if folder else ""
-        return RangeSources(
-            f"{self}/{folder}".rstrip("/"),
-            lambda name, offset, length: self.read_range(f"{below}{name}", offset, length),
-        )
+        there = Bucket(f"{self._address.rstrip('/')}/{folder}".rstrip("/"))
+        return RangeSources(str(there), there.read_range)
 
     def read_ahead(self, folder: str, files: Iterable[str]) -> AbstractContextManager[None]:  # noqa: ARG002
         return nullcontext()
@@ -297,14 +302,20 @@ class Bucket(Store):
             copy.send()
 
 
+def _leads_out(store: Store, name: str) -> WorkError:
+    return WorkError(f"{store}: a row points to {name!r}, outside of it")
+
+
 def open_store(where: str | Path) -> Store:
     """The store at a path or an address. Raises UsageError for an address that cannot be used."""
-    return _bucket(str(where)) if is_address(str(where)) else Folder(Path(where))
+    if not is_address(str(where)):
+        return Folder(Path(where))
+    return _bucket(str(where), os.environ.get(ENDPOINT_VARIABLE))
 
 
 @lru_cache(maxsize=8)
-def _bucket(address: str) -> Bucket:
-    """One connection for all that a process does there."""
+def _bucket(address: str, _endpoint: str | None) -> Bucket:
+    """One connection for all that a process does there, at one service."""
     bucket = Bucket(address)
     _ = bucket.remote
     return bucket

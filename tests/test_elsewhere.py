@@ -74,7 +74,7 @@ def test_enriching_gives_the_bytes_of_a_directory(
 def import_pictures(folder: Path, *datasets: str) -> None:
     folder.mkdir()
     lines = ["file,lat,lon,license,attribution"]
-    for number in range(40):
+    for number in range(24):
         (folder / f"{number}.jpg").write_bytes(encoded(picture(number)))
         licence = "CC-BY-SA-4.0" if number % 5 == 0 else "CC-BY-4.0"
         lines.append(f"{number}.jpg,{55.5 + number / 100},13.{number + 10},{licence},somebody")
@@ -90,16 +90,16 @@ def test_the_chain_gives_the_same_bytes(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("LOSTFOUND_STATE", str(tmp_path / "state"))
-    here, there = str(tmp_path / "here"), f"{bucket}/chain"
+    here, there = str(tmp_path / "chain"), f"{bucket}/chain"
     import_pictures(tmp_path / "pictures", here, there)
-    build = ("--selection", "main", "--shard-size", "100KB", "--workers", "1", "--json")
+    build = ("--selection", "main", "--shard-size", "60KB", "--workers", "1", "--json")
     for dataset in (here, there):
         assert run("enrich", dataset, "--workers", "1") == 0
-        assert run("select", dataset, "--name", "main", "--limit", "35") == 0
+        assert run("select", dataset, "--name", "main", "--limit", "20") == 0
         capsys.readouterr()
         assert run("build", dataset, *build) == 0
         summary = json.loads(capsys.readouterr().out)
-        assert (summary["samples"], summary["path"]) == (35, f"{dataset}/shards/main")
+        assert (summary["samples"], summary["path"]) == (20, f"{dataset}/shards/main")
         assert summary["share_alike_path"] == f"{dataset}/shards/main-share-alike"
     ours = {name: sha for name, sha in hashes(here).items() if not name.startswith("raw/")}
     raw = {name: sha for name, sha in hashes(here).items() if re.fullmatch("raw/.*[.]tar", name)}
@@ -116,10 +116,33 @@ def test_the_chain_gives_the_same_bytes(
         assert run("select", dataset, "--name", "main", "--where", "license = 'CC-BY-4.0'") == 0
         assert run("build", dataset, *build) == 0
         assert run("query", dataset, "FROM shards ORDER BY key", "--format", "csv") == 0
+        assert run("report", dataset) == 0
     ours = {name: sha for name, sha in hashes(here).items() if not name.startswith("raw/")}
     theirs = {name: sha for name, sha in hashes(there).items() if not name.startswith("raw/")}
     assert ours == theirs
     assert not [name for name in ours if "share-alike" in name or ".tmp" in name]
+    out = str(tmp_path / "exported")
+    assert run("export", f"{there}/shards/main", "--format", "pairs", "--out", out) == 0
+    assert len(list(Path(out).rglob("*.json"))) >= 19
+
+
+def test_what_an_address_cannot_be_is_said_in_one_line(
+    bucket: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = f"{bucket}/x"
+    for words, problem in (
+        (("takedown", there, "some-key"), "takedown works in a directory"),
+        (("train", "demo", "--shards", there, "--out", there), "runs go to a directory"),
+        (("evaluate", there, "--shards", there), "a model is a file or a run directory"),
+        (("publish", there, "--repo", "a/b"), "no manifest.json there"),
+        (("select", there), "no dataset there"),
+        (("build", there, "--selection", "main"), "no dataset there"),
+        (("report", there), "no dataset there"),
+    ):
+        assert run(*words) == 2
+        [line] = capsys.readouterr().err.splitlines()
+        assert problem in line
+        assert there in line
 
 
 def test_a_dataset_that_is_not_there_is_said(

@@ -43,7 +43,7 @@ def train(
     config: str = typer.Argument(..., help="A YAML file, or the name of a bundled one: demo."),
     overrides: list[str] = typer.Argument(None, help="key=value, dotted: optimiser.head_lr=0.01"),
     shards: str = _SHARDS,
-    out: Path = typer.Option(None, "--out", help="Directory of runs [default: DATASET/runs]."),
+    out: str = typer.Option(None, "--out", help="Directory of runs [default: DATASET/runs]."),
     workers: int = typer.Option(None, "--workers", help="Instead of job.workers."),
     as_json: bool = _JSON,
 ) -> None:
@@ -54,7 +54,7 @@ def train(
 
     extra = [] if workers is None else [f"job.workers={workers}"]
     chosen = load_config(config, [*(overrides or []), *extra])
-    found = run_training(chosen, shards, out or default_runs(shards))
+    found = run_training(chosen, shards, runs_folder(out, shards))
     found["card"] = str(write_card(Path(found["run"])))
     print_summary("train", found, as_json=as_json)
 
@@ -71,7 +71,7 @@ def sweep(
     scheduler: Literal["grid", "asha"] = typer.Option(
         "grid", "--scheduler", help="grid trains all to the end; asha stops the worse ones early."
     ),
-    out: Path = typer.Option(None, "--out", help="Directory of runs [default: DATASET/runs]."),
+    out: str = typer.Option(None, "--out", help="Directory of runs [default: DATASET/runs]."),
     as_json: bool = _JSON,
 ) -> None:
     """Trains every combination of a grid, ranks them, and writes the best configuration."""
@@ -79,7 +79,7 @@ def sweep(
     from training.job.sweep import run_sweep
 
     trials = make_trials(config, overrides or [], grid or [])
-    found = run_sweep(trials, shards, out or default_runs(shards), scheduler=scheduler)
+    found = run_sweep(trials, shards, runs_folder(out, shards), scheduler=scheduler)
     print_summary("sweep", found, as_json=as_json)
     if found["failed"]:
         raise typer.Exit(1)
@@ -159,6 +159,16 @@ def embed(model: Path = MODEL, shards: str = _SHARDS, as_json: bool = _JSON) -> 
     from training.evaluation.embed import embed_training_split
 
     print_summary("embed", embed_training_split(model, shards), as_json=as_json)
+
+
+def runs_folder(out: str | None, shards: str) -> Path:
+    """Where runs go. Raises UsageError for an address: checkpoints are written to a file system."""
+    if out and is_address(out):
+        raise UsageError(
+            f"--out {out}: runs go to a directory, on a cluster to one that all nodes share; copy"
+            " the finished run from there"
+        )
+    return Path(out) if out else default_runs(shards)
 
 
 def default_runs(shards: str) -> Path:

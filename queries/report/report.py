@@ -24,6 +24,7 @@ from queries.report.selected import Selected, read_selections
 from queries.views.catalogue import connect
 from shards.atomic import write_text
 from shards.console import progress
+from shards.dataset import METADATA
 from shards.layout import DatasetLayout
 from shards.pages.country_bars import country_bars
 from shards.pages.pages import TEMPLATES as SHARED
@@ -44,6 +45,10 @@ SCRIPTS = (
 
 Images = Mapping[Place, str | None]
 Row = dict[str, Any]
+
+
+READS = (*METADATA, "selections", "shards", "runs")
+"""What of a dataset must be at hand."""
 
 
 def write_report(layout: DatasetLayout, name: str) -> Row:
@@ -68,13 +73,13 @@ def write_report(layout: DatasetLayout, name: str) -> Row:
     runs, bad_runs = read_runs(layout.runs)
     problems = bad_selections + bad_sets + bad_runs
     shown = [*samples, *rejected, *(p for chart in charts for p in chart["pictures"])]
-    images = stored_thumbnails(layout.root, [p.place for p in shown], THUMBNAIL_WIDTH)
+    images = stored_thumbnails(layout.store, [p.place for p in shown], THUMBNAIL_WIDTH)
     followed = next((n for n, one in selections.items() if one.target()), None)
     html = (
         environment()
         .get_template("report.html.j2")
         .render(
-            dataset=layout.root.resolve().name,
+            dataset=layout.name,
             totals=totals,
             reasons=reasons,
             sources=facts.sources(),
@@ -107,7 +112,7 @@ def write_report(layout: DatasetLayout, name: str) -> Row:
         "runs": len(runs),
         "problems": problems,
         "bytes": out.stat().st_size,
-        "report": str(out),
+        "report": layout.shown(out),
     }
 
 

@@ -1,12 +1,13 @@
 """`lostfound export`."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from enum import StrEnum
 from pathlib import Path
 
 import typer
 
 from shards.console import print_summary
+from shards.dataset import whole_folder
 
 
 class Form(StrEnum):
@@ -21,7 +22,7 @@ def register(app: typer.Typer) -> None:
 
 
 def export(
-    path: Path = typer.Argument(help="A shard directory, or a dataset."),
+    path: str = typer.Argument(help="A shard directory or its address, or a dataset directory."),
     form: Form = typer.Option(..., "--format", help="What the other tool reads."),
     out: Path = typer.Option(..., help="The folder; new, or of an earlier export."),
     name: str | None = typer.Option(None, help="Of a dataset's shard sets, this one."),
@@ -35,5 +36,8 @@ def export(
     from shards.export.run import export as run
     from shards.fanout import default_workers
 
-    summary = run(path, form.value, out, name=name, workers=workers or default_workers())
+    workers = workers or default_workers()
+    with whole_folder(path) as directory:
+        summary = run(directory, form.value, out, name=name, workers=workers)
+    summary = replace(summary, source=path)
     print_summary("Export", asdict(summary), as_json=as_json)

@@ -1,10 +1,9 @@
 """The verb `publish`."""
 
-from pathlib import Path
-
 import typer
 
 from shards.console import print_summary
+from shards.dataset import whole_folder
 
 
 def register(app: typer.Typer) -> None:
@@ -12,7 +11,7 @@ def register(app: typer.Typer) -> None:
 
 
 def publish(
-    path: Path = typer.Argument(help="A shard directory: DATASET/shards/NAME."),
+    path: str = typer.Argument(help="A shard directory, DATASET/shards/NAME, or its address."),
     repo: str = typer.Option(..., help="NAMESPACE/NAME on the Hub, or NAME in your own."),
     public: bool = typer.Option(False, "--public", help="Everybody sees it; else you alone."),
     dry_run: bool = typer.Option(False, "--dry-run", help="Lists what would go; changes nothing."),
@@ -29,7 +28,10 @@ def publish(
     from shards.hub.publish import DefectsError, PublishOptions, publish_shards
 
     try:
-        result = publish_shards(path, PublishOptions(repo, public, dry_run, overwrite, tag))
+        with whole_folder(path) as directory:
+            result = publish_shards(
+                directory, PublishOptions(repo, public, dry_run, overwrite, tag)
+            )
     except DefectsError as error:
         for defect in error.defects:
             print(defect)

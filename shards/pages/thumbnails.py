@@ -13,8 +13,7 @@ from PIL import Image
 
 from shards.console import progress
 from shards.errors import WorkError
-from shards.paths import inside
-from shards.read import read_range
+from shards.store import Store
 
 MAX_BYTES = 16 << 20
 MAX_PIXELS = 64_000_000
@@ -65,28 +64,27 @@ def _thumbnail(data: bytes, width: int) -> str | None:
     return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode()
 
 
-def stored_thumbnail(root: Path, file: str, offset: int, size: int, width: int) -> str | None:
+def stored_thumbnail(store: Store, file: str, offset: int, size: int, width: int) -> str | None:
     """The picture at a place inside one of the dataset's tars."""
     with _warnings_as_errors():
-        return _stored(root, file, offset, size, width)
+        return _stored(store, file, offset, size, width)
 
 
-def _stored(root: Path, file: str, offset: int, size: int, width: int) -> str | None:
-    path = inside(root, file)
-    if path is None or not 0 < size <= MAX_BYTES or offset < 0:
+def _stored(store: Store, file: str, offset: int, size: int, width: int) -> str | None:
+    if not 0 < size <= MAX_BYTES or offset < 0:
         return None
     try:
-        return _thumbnail(read_range(path, offset, size), width)
+        return _thumbnail(store.read_range(file, offset, size), width)
     except WorkError:
         return None
 
 
-def stored_thumbnails(root: Path, places: Iterable[Place], width: int) -> dict[Place, str | None]:
+def stored_thumbnails(store: Store, places: Iterable[Place], width: int) -> dict[Place, str | None]:
     """`stored_thumbnail` of each place, once for each: decoders run beside one another."""
     different = list(dict.fromkeys(places))
 
     def small(place: Place) -> str | None:
-        return _stored(root, *place, width)
+        return _stored(store, *place, width)
 
     found = {}
     with (

@@ -324,7 +324,7 @@ def test_damage_there_is_seen_and_nothing_removed(
     with pytest.raises(WorkError, match="another segment has this name"):
         upload_sealed(remote, layout.raw_source("geoguessr"))
     monkeypatch.setattr(remotes.Remote, "exists", lambda *_: False)
-    monkeypatch.setattr(remotes.Remote, "holds", lambda *_: False)
+    monkeypatch.setattr(remotes.Remote, "_holds", lambda *_: False)
     with pytest.raises(WorkError, match="not what was sent"):
         upload_sealed(remote, layout.raw_source("geoguessr"))
     assert local_tars(layout) == [name]

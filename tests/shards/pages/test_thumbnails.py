@@ -16,6 +16,7 @@ from shards.pages.thumbnails import (
     stored_thumbnails,
     thumbnail,
 )
+from shards.store import Folder
 from tests.queries.conftest import picture
 
 
@@ -56,9 +57,9 @@ def test_each_place_is_read_once(tmp_path: Path) -> None:
     data = picture(1)
     (tmp_path / "a.tar").write_bytes(data)
     places = [("a.tar", 0, len(data)), ("a.tar", 0, 9), ("a.tar", 0, len(data))]
-    found = stored_thumbnails(tmp_path, places, 100)
+    found = stored_thumbnails(Folder(tmp_path), places, 100)
     assert list(found) == places[:2]
-    assert found[places[0]] == stored_thumbnail(tmp_path, *places[0], 100)
+    assert found[places[0]] == stored_thumbnail(Folder(tmp_path), *places[0], 100)
     assert found[places[1]] is None
 
 
@@ -66,7 +67,7 @@ def test_pictures_stay_inside(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "a.tar").write_bytes(picture(1))
     size = len(picture(1))
-    assert stored_thumbnail(tmp_path, "a.tar", 0, size, 100) is not None
+    assert stored_thumbnail(Folder(tmp_path), "a.tar", 0, size, 100) is not None
     for file, offset, length in (
         ("../a.tar", 0, size),
         (str(tmp_path / "a.tar"), 0, size),
@@ -76,4 +77,4 @@ def test_pictures_stay_inside(tmp_path: Path) -> None:
         ("none.tar", 0, 5),
         ("", 0, 0),
     ):
-        assert stored_thumbnail(tmp_path / "data", file, offset, length, 100) is None
+        assert stored_thumbnail(Folder(tmp_path / "data"), file, offset, length, 100) is None

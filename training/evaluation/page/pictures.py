@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from shards.pages.thumbnails import stored_thumbnails
+from shards.store import Folder
 from training.evaluation.page.predictions import Predictions
 
 PICTURES = 8
@@ -57,7 +58,7 @@ def pictures(
     """The groups that have rows, with their pictures read from below `shards`."""
     groups = chosen_rows(predictions, most)
     places = [predictions.places[row] for rows in groups.values() for row in rows]
-    images = stored_thumbnails(shards, places, THUMBNAIL_WIDTH) if shards else {}
+    images = stored_thumbnails(Folder(shards), places, THUMBNAIL_WIDTH) if shards else {}
     return [
         (name, [_picture(predictions, row, images.get(predictions.places[row])) for row in rows])
         for name, rows in groups.items()
