@@ -9,9 +9,8 @@ from unittest.mock import patch
 
 from crawler.crawl import count_captures
 from crawler.state import STATE_VARIABLE, local_state
-from tests.cluster.cluster import Cluster, storage
-
-BUCKET = "lostfound"
+from tests.cluster.bucket import BUCKET, Bucket
+from tests.cluster.cluster import Cluster
 
 
 @dataclass(frozen=True)
@@ -38,21 +37,14 @@ def in_the_making(cluster: Cluster, dataset: str, source: str) -> int:
 
 
 def arrived(cluster: Cluster, dataset: str, source: str) -> Arrived:
-    client = storage(int(cluster.storage["AWS_ENDPOINT_URL"].rpartition(":")[2]))
-    folder = f"{dataset}/raw/{source}/"
+    bucket, folder = Bucket(cluster), f"{dataset}/raw/{source}"
 
-    def text(key: str) -> str:
-        body: bytes = client.get_object(Bucket=BUCKET, Key=key)["Body"].read()
-        return body.decode()
+    def lines(name: str) -> list[str]:
+        return bucket.read(f"{folder}/{name}").decode().splitlines()
 
-    keys = [e["Key"] for e in client.list_objects_v2(Bucket=BUCKET, Prefix=folder)["Contents"]]
-    rows = [
-        json.loads(line)
-        for key in keys
-        if key.endswith(".rows.jsonl")
-        for line in text(key).splitlines()[1:]
-    ]
-    workers = json.loads(text(f"{folder}stats.jsonl").splitlines()[-1])["workers"]
+    segments = [name for name in bucket.names(folder) if name.endswith(".rows.jsonl")]
+    rows = [json.loads(line) for name in segments for line in lines(name)[1:]]
+    workers = json.loads(lines("stats.jsonl")[-1])["workers"]
     return Arrived(
         sha256={row["key"]: row["sha256"] for row in rows},
         times=Counter(row["key"] for row in rows),

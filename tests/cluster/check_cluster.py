@@ -4,18 +4,27 @@ The name keeps it out of `make test`: it needs root and minutes.
 """
 
 import json
+import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cluster.captures import BUCKET, Arrived, arrived, in_the_making
+from enrich.options import EnrichOptions
+from enrich.run import enrich_dataset
+from shards.layout import DatasetLayout
+from tests.cluster.bucket import BUCKET, Bucket
+from tests.cluster.captures import Arrived, arrived, in_the_making
 from tests.cluster.cluster import GAME_PORT, Cluster, started
-from tests.cluster.faults import cut_until_noticed, running, wait_until
-from tests.cluster.hosts import missing, sh
+from tests.cluster.faults import cut_until_noticed, kill, running, wait_until
+from tests.cluster.hosts import REPOSITORY, missing, sh
+from tests.cluster.pictures import digests, picture, served_slowly, write_list, write_raw
+from tests.training.shardmaker import make_shards
+from training.model.modelfile import MODEL_NAME
 
 ROUNDS = 5
 BACK_SECONDS = 300.0
@@ -79,6 +88,139 @@ def test_a_host_cut_off_in_the_middle_of_a_crawl_loses_and_repeats_nothing(
     assert crawled["workers_replaced"] >= 1
     check_games(cluster, "cut", 24)
     cluster.wait_for_nodes(3, BACK_SECONDS)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A crawl of pictures that come slowly: four a second at most."""
+
+    pictures: list[bytes]
+    command: tuple[str, ...]
+
+
+@pytest.fixture
+def listed(cluster: Cluster) -> Iterator[Listed]:
+    pictures = [picture(number, 160, 90) for number in range(360)]
+    table = cluster.hosts.shared / "list.csv"
+    with served_slowly(pictures, 2.0) as address:
+        write_list(table, address, len(pictures))
+        yield Listed(
+            pictures,
+            ("crawl", "urls", str(table), "--workers", "4", "--connections", "2",
+             "--per-host", "2", "--rows-per-task", "10", "--allow-private",
+             "--contact", "test@example.org", "--out", f"s3://{BUCKET}/listed", "--json"),
+        )  # fmt: skip
+
+
+def test_workers_raylets_and_the_head_may_die(cluster: Cluster, listed: Listed) -> None:
+    """One after the other during one crawl; after the head's death the same job goes on."""
+    head, second, third = cluster.hosts.hosts
+
+    def count() -> int:
+        return in_the_making(cluster, "listed", "urls")
+
+    with running(cluster, *listed.command) as job:
+        wait_until(lambda: count() >= 20, "20 captures", job)
+        kill(cluster, second, "ray::WorkerActor")
+        after = count() + 20
+        wait_until(lambda: count() >= after, "20 captures without a worker", job)
+        kill(cluster, third, "raylet/raylet")
+        after = count() + 40
+        wait_until(lambda: count() >= after, "40 captures without a raylet", job)
+        kill(cluster, head, "ray::|gcs_server|raylet|dashboard|lostfound crawl", how_many=99)
+        assert job.result().returncode != 0
+    assert count() < len(listed.pictures)
+    up = cluster.ray("up", "-y", str(cluster.file))
+    assert up.returncode == 0, up.stdout[-2000:] + up.stderr[-2000:]
+    cluster.wait_for_nodes(3, BACK_SECONDS)
+    again = cluster.submit(*listed.command)
+    assert again.returncode == 0, again.stdout[-3000:]
+    assert 0 < summary(again.stdout)["new_captures"] < len(listed.pictures)
+    there = arrived(cluster, "listed", "urls")
+    assert set(there.times.values()) == {1}
+    assert sorted(there.sha256.values()) == digests(listed.pictures)
+
+
+def test_a_host_cut_off_in_the_middle_of_enrichment_changes_no_byte(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    """Against one process on this machine that nothing disturbs."""
+    bucket, folders = Bucket(cluster), ("enriched", "catalog")
+    write_raw(tmp_path, [picture(n, 640, 360) for n in range(600)], per_segment=6)
+    bucket.send(tmp_path / "raw", "*/*.tar", "drawn/raw")
+
+    def parts() -> int:
+        return sum(name.endswith(".tar") for name in bucket.names("drawn/enriched"))
+
+    with running(cluster, "enrich", f"s3://{BUCKET}/drawn", "--workers", "6", "--json") as job:
+        wait_until(lambda: parts() >= 8, "8 of 100 parts", job)
+        cut_until_noticed(cluster, cluster.hosts.hosts[1])
+        done = job.result()
+    assert done.returncode == 0, done.stdout[-3000:]
+    enrich_dataset(DatasetLayout(tmp_path), EnrichOptions(), workers=1)
+    here = {
+        path.relative_to(tmp_path).as_posix(): path.read_bytes()
+        for folder in folders
+        for path in (tmp_path / folder).rglob("*")
+        if path.is_file()
+    }
+    there = {
+        f"{folder}/{name}": bucket.read(f"drawn/{folder}/{name}")
+        for folder in folders
+        for name in bucket.names(f"drawn/{folder}")
+    }
+    assert sorted(there) == sorted(here)
+    assert [name for name in here if here[name] != there[name]] == []
+    cluster.wait_for_nodes(3, BACK_SECONDS)
+
+
+def test_a_host_cut_off_in_the_middle_of_training_leaves_the_same_weights(
+    cluster: Cluster,
+) -> None:
+    """Two hosts train; one goes, the third takes its place from the last checkpoint."""
+    shards = make_shards(cluster.hosts.shared / "shards", {"train": 64, "validation": 16})
+
+    def command(runs: Path) -> tuple[str, ...]:
+        # A worker needs all cores of a host, so that no host gets two.
+        cores = os.cpu_count() or 1
+        return (
+            "train", "demo", "epochs=30", "validate_every=5", "batch_size=8", "image.width=64",
+            "image.height=36", f"job.cpus_per_worker={cores}", "--workers", "2",
+            "--shards", str(shards), "--out", str(runs), "--json",
+        )  # fmt: skip
+
+    def epochs(runs: Path) -> int:
+        return sum(len(rows.read_text().splitlines()) for rows in runs.glob("*/metrics.jsonl"))
+
+    disturbed, undisturbed = cluster.hosts.shared / "runs", cluster.hosts.shared / "runs-2"
+    with running(cluster, *command(disturbed)) as job:
+        wait_until(lambda: epochs(disturbed) >= 6, "6 of 30 epochs", job)
+        training = cluster.hosts_that_run("ray::RayTrainWo")
+        cut_until_noticed(cluster, next(h for h in training if h != cluster.hosts.hosts[0]))
+        done = job.result()
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert len(training) == 2
+    assert "a worker failed" in done.stdout
+    cluster.wait_for_nodes(3, BACK_SECONDS)
+    assert cluster.submit(*command(undisturbed)).returncode == 0
+    models = [next(runs.glob(f"*/{MODEL_NAME}")) for runs in (disturbed, undisturbed)]
+    assert models[0].read_bytes() == models[1].read_bytes()
+
+
+def test_a_host_with_other_code_is_refused(cluster: Cluster) -> None:
+    """Its address and the difference are named, and nothing is changed."""
+    host = cluster.hosts.hosts[2]
+    file = REPOSITORY / "enrich" / "run.py"
+    cluster.hosts.ssh(host, f"(cat {file}; echo '# other') > /tmp/other.py")
+    cluster.hosts.ssh(host, f"mount --bind /tmp/other.py {file}")
+    try:
+        job = cluster.submit(*game("world", 19))
+    finally:
+        cluster.hosts.ssh(host, f"umount {file}")
+    assert job.returncode == 1
+    assert f"{host.address}: other lostfound code" in job.stdout
+    assert "Traceback" not in job.stdout
+    check_games(cluster, "world", 18)
 
 
 def test_a_job_that_fails_says_so_by_its_exit_code(cluster: Cluster) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import boto3
 import yaml
 
-from tests.cluster.hosts import GATEWAY, REPOSITORY, Hosts
+from tests.cluster.hosts import GATEWAY, REPOSITORY, Host, Hosts
 
 BIN = REPOSITORY / ".venv" / "bin"
 JOBS = "http://127.0.0.1:8265"
@@ -79,6 +79,11 @@ class Cluster:
             names = self.hosts.ssh(host, "ps ax -o comm=").split("\n")
             found[host.name] = [n for n in names if n.startswith(("raylet", "ray::", "gcs_server"))]
         return found
+
+    def hosts_that_run(self, name: str) -> list[Host]:
+        """Where a process has this name, as far as `ps` shows it: 15 characters."""
+        running = self.ray_processes()
+        return [host for host in self.hosts.hosts if name[:15] in running[host.name]]
 
     def wait_until_nothing_runs(self) -> None:
         end = time.monotonic() + RAY_GIVES_UP_SECONDS
