@@ -1,4 +1,4 @@
-"""A full disk: told from other failures, and explained in one line."""
+"""Disks that are full, told from other failures and explained in one line; and shared ones."""
 
 import errno
 import sqlite3
@@ -9,6 +9,11 @@ from pathlib import Path
 from shards.errors import WorkError
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+NETWORK_FILE_SYSTEMS = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "ceph", "lustre", "glusterfs", "beegfs", "gpfs", "9p"}
+)
 
 
 class DiskFullError(WorkError):
@@ -30,6 +35,20 @@ def is_full(error: BaseException) -> bool:
     if isinstance(error, sqlite3.Error):
         return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
     return isinstance(error, OSError) and error.errno in _FULL
+
+
+def is_network_disk(path: Path) -> bool:
+    """Whether `path` is on a file system that other machines may have mounted, too."""
+    import psutil
+
+    place = path.resolve()
+    mounts = {
+        Path(mount.mountpoint): mount.fstype
+        for mount in psutil.disk_partitions(all=True)
+        if place.is_relative_to(mount.mountpoint)
+    }
+    nearest = max(mounts, key=lambda mount: len(mount.parts), default=None)
+    return nearest is not None and mounts[nearest].lower() in NETWORK_FILE_SYSTEMS
 
 
 @contextmanager

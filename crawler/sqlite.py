@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from crawler.disk import DiskFullError, is_full
+from crawler.disk import DiskFullError, is_full, is_network_disk
 from shards.errors import UsageError, WorkError
 
 BUSY_SECONDS = 60.0
@@ -55,7 +55,8 @@ class SqliteFile:
     def _prepare(self, version: int, kind: str, *, read_only: bool, durable: bool) -> bool:
         """Makes the tables where there are none; True when the file is new."""
         if not read_only:
-            self._use_wal()
+            # Other machines read what is durable. A write-ahead log needs memory shared with all.
+            self._use_journal("DELETE" if durable and is_network_disk(self.path) else "WAL")
             self.db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         found = self._version()
         if found > version:
@@ -86,12 +87,12 @@ class SqliteFile:
                     self.db.execute(statement)
             self.db.execute(f"PRAGMA user_version = {version}")
 
-    def _use_wal(self) -> None:
+    def _use_journal(self, mode: str) -> None:
         """SQLite does not wait by itself here while others open the same new file."""
         ends_at = time.monotonic() + BUSY_SECONDS
         while True:
             try:
-                self.db.execute("PRAGMA journal_mode = WAL")
+                self.db.execute(f"PRAGMA journal_mode = {mode}")
                 return
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > ends_at:

@@ -146,7 +146,7 @@ def test_a_host_cut_off_in_the_middle_of_enrichment_changes_no_byte(
 ) -> None:
     """Against one process on this machine that nothing disturbs."""
     bucket, folders = Bucket(cluster), ("enriched", "catalog")
-    write_raw(tmp_path, [picture(n, 640, 360) for n in range(600)], per_segment=6)
+    write_raw(tmp_path, [picture(n, 640, 360) for n in range(300)], per_segment=3)
     bucket.send(tmp_path / "raw", "*/*.tar", "drawn/raw")
 
     def parts() -> int:

@@ -19,12 +19,12 @@ TOWNS = ((52.5, 13.4), (48.9, 2.4), (35.7, 139.7), (-23.5, -46.6), (55.7, 13.2),
 
 
 def picture(number: int, width: int, height: int) -> bytes:
-    """A JPEG of smooth noise, another one for each number."""
+    """A JPEG of noise, coarse and fine, another one for each number."""
     random = np.random.default_rng(number)
     coarse = random.integers(0, 256, (9, 16, 3), dtype=np.uint8)
     smooth = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
-    noise = random.normal(0, 12, (height, width, 3))
-    image = np.clip(smooth + noise, 0, 255).astype(np.uint8)
+    noise = random.integers(0, 40, (height, width, 3), dtype=np.uint8)
+    image = cv2.add(smooth, noise)
     return cv2.imencode(".jpg", image)[1].tobytes()
 
 

@@ -9,12 +9,15 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from crawler.disk import DiskFullError, full_disk_explained
 from crawler.frontier import NewTask, SqliteFrontier
+from crawler.ledger import Ledger
 from crawler.spool import Spool
 from shards.errors import WorkError
 from tests.crawler.test_spool import capture, contents, image
@@ -172,3 +175,25 @@ def test_sqlite_says_it_too(tmp_path: Path) -> None:
         with pytest.raises(DiskFullError, match=r"frontier.sqlite: the disk is full"):
             frontier.add(NewTask(f"t{number}", "x" * 500) for number in range(100))
         assert frontier.unfinished() == 1
+
+
+@pytest.mark.parametrize(("kind", "mode"), [("nfs4", "delete"), ("ext4", "wal")])
+def test_a_ledger_that_other_machines_read_needs_no_shared_memory(
+    kind: str, mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was made elsewhere is changed; the frontier has one machine, and stays quick."""
+    with Spool(tmp_path, "w") as spool:
+        spool.add(capture(1), image(1), "jpg")
+    mounts = [SimpleNamespace(mountpoint="/", fstype="overlay")]
+    mounts.append(SimpleNamespace(mountpoint=str(tmp_path.resolve()), fstype=kind))
+    monkeypatch.setattr("psutil.disk_partitions", lambda all: mounts)  # noqa: A006
+    with Spool(tmp_path, "w") as spool:
+        spool.add(capture(2), image(2), "jpg")
+        with closing(Ledger(spool.path, read_only=True)) as other:
+            assert {row.key for row in other.rows()} == {"test-1", "test-2"}
+    with closing(sqlite3.connect(tmp_path / "w.ledger.sqlite")) as db:
+        assert db.execute("PRAGMA journal_mode").fetchone() == (mode,)
+    with SqliteFrontier(tmp_path / "frontier.sqlite") as frontier:
+        frontier.add([NewTask("a")])
+    with closing(sqlite3.connect(tmp_path / "frontier.sqlite")) as db:
+        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
