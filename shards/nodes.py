@@ -16,7 +16,7 @@ from typing import Any
 from shards.console import print_line
 from shards.errors import UsageError
 
-PACKAGES = ("shards", "crawler", "enrich", "queries", "training")
+PACKAGES = ("shards", "crawler", "enrich", "queries", "training", "jobs")
 ANSWER_SECONDS = 120.0
 NEEDED = re.compile(r"[A-Za-z0-9._-]+")
 

@@ -178,13 +178,13 @@ def test_a_host_cut_off_in_the_middle_of_training_leaves_the_same_weights(
     cluster: Cluster,
 ) -> None:
     """Two hosts train; one goes, the third takes its place from the last checkpoint."""
-    shards = make_shards(cluster.hosts.shared / "shards", {"train": 64, "validation": 16})
+    shards = make_shards(cluster.hosts.shared / "shards", {"train": 32, "validation": 16})
 
     def command(runs: Path) -> tuple[str, ...]:
         # A worker needs all cores of a host, so that no host gets two.
         cores = os.cpu_count() or 1
         return (
-            "train", "demo", "epochs=30", "validate_every=5", "batch_size=8", "image.width=64",
+            "train", "demo", "epochs=10", "validate_every=5", "batch_size=8", "image.width=64",
             "image.height=36", f"job.cpus_per_worker={cores}", "--workers", "2",
             "--shards", str(shards), "--out", str(runs), "--json",
         )  # fmt: skip
@@ -194,7 +194,7 @@ def test_a_host_cut_off_in_the_middle_of_training_leaves_the_same_weights(
 
     disturbed, undisturbed = cluster.hosts.shared / "runs", cluster.hosts.shared / "runs-2"
     with running(cluster, *command(disturbed)) as job:
-        wait_until(lambda: epochs(disturbed) >= 6, "6 of 30 epochs", job)
+        wait_until(lambda: epochs(disturbed) >= 3, "3 of 10 epochs", job)
         training = cluster.hosts_that_run("ray::RayTrainWo")
         cut_until_noticed(cluster, next(h for h in training if h != cluster.hosts.hosts[0]))
         done = job.result()

@@ -71,9 +71,11 @@ def _with_restarts(config: Config, shards: str, directory: RunDirectory) -> None
 
     Ray's own `max_failures` cannot tell the two apart.
     """
+    _prepare_ray_train()
+    use_gpu = _find_room(config)
     for attempt in range(config.job.max_failures + 1):
         try:
-            _fit(config, shards, directory)
+            _fit(config, shards, directory, use_gpu)
         except LostFoundError:
             raise
         except Exception as error:
@@ -88,24 +90,41 @@ def _with_restarts(config: Config, shards: str, directory: RunDirectory) -> None
             return
 
 
-def _fit(config: Config, shards: str, directory: RunDirectory) -> None:
-    """One Ray Train run. Raises a worker's own LostFoundError as itself."""
+def _prepare_ray_train() -> None:
+    """Its settings; those that the user made stay."""
     os.environ.setdefault("RAY_TRAIN_ENABLE_PRINT_PATCH", "0")
     # Ray's 2 s are most of a short run, and of what a dead worker costs.
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.5")
+    # A busy machine takes longer than Ray's minute to start workers, and would never get there.
+    os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "600")
+
+
+def _find_room(config: Config) -> bool:
+    """Whether the workers get GPUs. Raises UsageError for a cluster that is too small.
+
+    Asked once: a restart waits for the machine that was lost, and takes no other kind instead.
+    """
     import ray
-    from ray.train import RunConfig, ScalingConfig, WorkerGroupError
-    from ray.train.torch import TorchTrainer
 
     ensure_ray()
     job, total = config.job, ray.cluster_resources()  # type: ignore[no-untyped-call]
-    use_gpu = total.get("GPU", 0) >= job.workers
     needed = job.workers * job.cpus_per_worker
     if total.get("CPU", 0) < needed:
         raise UsageError(
             f"{job.workers} workers need {needed} CPUs, the cluster has {total.get('CPU', 0):.0f};"
             " lower job.workers"
         )
+    return bool(total.get("GPU", 0) >= job.workers)
+
+
+def _fit(config: Config, shards: str, directory: RunDirectory, use_gpu: bool) -> None:
+    """One Ray Train run. Raises a worker's own LostFoundError as itself."""
+    from ray.train import RunConfig, ScalingConfig, WorkerGroupError
+    from ray.train.torch import TorchTrainer
+
+    from training.job.network import ClusterTorchConfig
+
+    job = config.job
     trainer = TorchTrainer(
         _train_worker,
         train_loop_config={
@@ -118,6 +137,7 @@ def _fit(config: Config, shards: str, directory: RunDirectory) -> None:
             use_gpu=use_gpu,
             resources_per_worker={"CPU": job.cpus_per_worker, **({"GPU": 1} if use_gpu else {})},
         ),
+        torch_config=ClusterTorchConfig(),
         run_config=RunConfig(name=directory.path.name, storage_path=str(directory.path.parent)),
     )
     try:
