@@ -199,7 +199,12 @@ class SqliteFrontier:
     def add(self, tasks: Iterable[NewTask]) -> None:
         now = self._clock()
         with self._file.transaction() as db:
-            (last,) = db.execute("SELECT ifnull(max(position), 0) FROM tasks").fetchone()
+            # By the queue's order in each state, not by a look at every task.
+            (last,) = db.execute(
+                "SELECT ifnull(max((SELECT max(position) FROM tasks"
+                " WHERE state = states.state AND begun = column1)), 0)"
+                " FROM states, (VALUES (0), (1))"
+            ).fetchone()
             self._insert((task, now, at) for at, task in enumerate(tasks, last + 1))
 
     def _insert(self, tasks: Iterable[tuple[NewTask, float, int]]) -> None:

@@ -1,6 +1,7 @@
 """The frontier of a cluster: one Ray actor owns the SQLite file, and every worker asks it."""
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,22 @@ from crawler.frontier import FILE_NAME, Item, NewTask, SqliteFrontier, Task, Tas
 from crawler.reasons import FailReason
 
 
+def steady_clock() -> Callable[[], float]:
+    """Seconds since 1970 that go on evenly when the machine's clock is set.
+
+    It is the one clock of all leases: workers tell how long they want a task, never until when.
+    """
+    start = time.time() - time.monotonic()
+    return lambda: start + time.monotonic()
+
+
 class FrontierOwner:
     """What runs inside the actor: the frontier and the budgets of one source."""
 
     def __init__(self, directory: Path) -> None:
-        self._frontier = SqliteFrontier(directory / FILE_NAME)
-        self._budgets = SqliteBudgets(directory / BUDGETS_FILE)
+        clock = steady_clock()
+        self._frontier = SqliteFrontier(directory / FILE_NAME, clock=clock)
+        self._budgets = SqliteBudgets(directory / BUDGETS_FILE, clock)
 
     def frontier(self, method: str, *arguments: Any, **options: Any) -> Any:
         return getattr(self._frontier, method)(*arguments, **options)
