@@ -112,19 +112,25 @@ def evaluate(
     map_labels: bool = typer.Option(
         False, "--map-labels", help="Read shards with another label table by the codes of classes."
     ),
+    out: Path = typer.Option(
+        None, "--out", help="Where the evaluation's folder goes [default: beside the model]."
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print all figures as one JSON object."),
 ) -> None:
     """Measures a model and writes figures, tables and a page into a folder beside it."""
-    from training.deploy.card import write_card
+    from training.deploy.card import is_card, write_card
     from training.evaluation.evaluate import evaluate_model
     from training.evaluation.external import evaluate_images
     from training.evaluation.headline import headline
 
+    where = out or beside(model)
     if images is not None and shards is None:
         if fuse_views:
             raise UsageError("--fuse-views: works with --shards alone")
         named = read_columns(columns or [])
-        result = evaluate_images(model, images, layout, named, refine_by=refine, subset=subset)
+        result = evaluate_images(
+            model, images, layout, named, refine_by=refine, subset=subset, out=where
+        )
     elif shards is None or images is not None:
         raise UsageError("evaluate: give --shards, or --images, to say what to evaluate on")
     else:
@@ -136,11 +142,22 @@ def evaluate(
             fuse_views=fuse_views,
             subset=subset,
             map_labels=map_labels,
+            out=where,
         )
-        if model.is_dir() and (model / CARD_NAME).is_file():
+        if out is None and is_card(where / CARD_NAME):
             write_card(model)
-    where = model if model.is_dir() else model.parent
     print_summary("evaluate", result if as_json else headline(result, where), as_json=as_json)
+
+
+def beside(model: Path) -> Path:
+    """The folder of a model. Raises UsageError for one of the cache, where nobody looks."""
+    from training.data.cache import cache_folder
+    from training.model.modelfile import model_path
+
+    folder = model_path(model).parent
+    if folder.resolve().is_relative_to(cache_folder()):
+        raise UsageError("evaluate: a model of the Hub; say where the evaluation goes: --out DIR")
+    return folder
 
 
 def read_columns(texts: list[str]) -> dict[str, str]:

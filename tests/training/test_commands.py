@@ -61,6 +61,29 @@ def test_train_evaluate_predict(tmp_path: Path, capsys: pytest.CaptureFixture[st
         assert json.loads(out)["predictions"][0]["image"] == f"{address}/a.jpg"
 
 
+def test_an_evaluation_elsewhere(
+    run: Path,
+    shards: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A model of the Hub lies in the cache, where nobody would look for its evaluation."""
+    monkeypatch.setenv("LOSTFOUND_CACHE", str(tmp_path / "cache"))
+    model = tmp_path / "cache" / "models" / "places" / "model.safetensors"
+    model.parent.mkdir(parents=True)
+    model.write_bytes((run / "model.safetensors").read_bytes())
+    (model.parent / "README.md").write_text("# As it was pulled\n")
+    words = ["evaluate", model, "--shards", shards, "--split", "validation"]
+    code, _, err = _run(capsys, *words)
+    assert code == 2
+    assert "say where the evaluation goes: --out" in err.splitlines()[-1]
+    code, _, _ = _run(capsys, *words, "--out", tmp_path / "found")
+    assert code == 0
+    assert (tmp_path / "found" / "evaluation-validation" / "evaluation.json").is_file()
+    assert sorted(path.name for path in model.parent.iterdir()) == ["README.md", model.name]
+
+
 @contextmanager
 def _site(folder: Path) -> Iterator[str]:
     """Serves a folder on loopback."""

@@ -7,6 +7,7 @@ import typer
 
 from shards.console import print_line, print_summary
 from shards.errors import UsageError
+from shards.remote import is_address
 
 _DEFAULT_SIZE = "320x180"
 _HOST = "127.0.0.1"
@@ -18,7 +19,9 @@ def register(app: typer.Typer) -> None:
 
 
 def baseline(
-    shards: Path = typer.Option(..., "--shards", help="A shard directory, as `build` writes it."),
+    shards: str = typer.Option(
+        ..., "--shards", help="A shard directory, as `build` writes it, or its address."
+    ),
     model: Path = typer.Option(None, "--model", help="Answers the very same photographs."),
     split: str = typer.Option("test", "--split", help="train, validation or test."),
     resolution: str | None = typer.Option(
@@ -46,9 +49,10 @@ def baseline(
 
     if resolution is None:
         resolution = "x".join(map(str, model_size(model))) if model else _DEFAULT_SIZE
+    out = out or _default_out(shards, split, resolution)
     deck = read_deck(shards, split, parse_resolution(resolution))
     machine = Machine(model, deck) if model else None
-    game = Game(deck, out or _default_out(shards, split, resolution), rounds=rounds, seed=seed)
+    game = Game(deck, out, rounds=rounds, seed=seed)
     try:
         if not show_results:
             listening = listen(_HOST, port)
@@ -65,8 +69,10 @@ def baseline(
     print_summary("baseline", found if as_json else _rows(found), as_json=as_json)
 
 
-def _default_out(shards: Path, split: str, resolution: str) -> Path:
-    directory = shards.resolve()
+def _default_out(shards: str, split: str, resolution: str) -> Path:
+    if is_address(shards):
+        raise UsageError(f"{shards}: not on this machine; say where answers go: --out")
+    directory = Path(shards).resolve()
     if directory.parent.name != "shards":
         raise UsageError(f"{shards}: not in a dataset's shards/; say where answers go: --out")
     return directory.parent.parent / "baseline" / f"{directory.name}-{split}-{resolution.lower()}"

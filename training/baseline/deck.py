@@ -14,6 +14,7 @@ from shards.labels import Labels
 from shards.read import read_range
 from training.data.images import Pixels, decode, fit
 from training.data.labels import read_labels
+from training.data.remote import Tars, local_shards
 from training.data.samples import Samples, data_sha256, read_samples
 
 GUESSES = 5
@@ -49,6 +50,7 @@ class Deck:
     data_sha256: str
     split: str
     resolution: Resolution
+    tars: Tars
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -71,7 +73,7 @@ class Deck:
     def pixels(self, row: int) -> Pixels:
         """(height, width, 3) as people and the model see it. Raises WorkError for a bad picture."""
         samples = self.samples
-        tar = samples.tars[int(samples.tar[row])]
+        tar = self.tars.file(samples.tars[int(samples.tar[row])])
         data = read_range(tar, int(samples.offset[row]), int(samples.size[row]))
         try:
             return fit(decode(data), self.resolution.width, self.resolution.height)
@@ -87,10 +89,14 @@ class Deck:
         return data.tobytes()
 
 
-def read_deck(shards: Path, split: str, resolution: Resolution) -> Deck:
-    """Raises UsageError when no sample of the split has a country that could be named."""
+def read_deck(shards: str | Path, split: str, resolution: Resolution) -> Deck:
+    """Of a shard directory or its address, of which tars are fetched when they are needed.
+
+    Raises UsageError when no sample of the split has a country that could be named.
+    """
+    shards = local_shards(shards)
     labels = read_labels(shards)
     samples = read_samples(shards, split, labels)
     if not (samples.country >= 0).any():
         raise UsageError(f"{shards}: no sample of the {split} split has a country of labels.json")
-    return Deck(samples, labels, data_sha256(shards), split, resolution)
+    return Deck(samples, labels, data_sha256(shards), split, resolution, Tars(shards))

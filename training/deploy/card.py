@@ -14,6 +14,7 @@ import yaml
 
 from shards.atomic import write_text
 from shards.card.header import hub_licenses
+from shards.errors import UsageError
 from shards.manifest import CARD_NAME
 from training.model.description import Description
 from training.model.modelfile import MODEL_NAME, model_path, read_model_file
@@ -65,12 +66,27 @@ class Evaluation:
 
 
 def write_card(model: Path) -> Path:
-    """Writes the card beside the model file; returns its path."""
+    """Writes the card beside the model file; returns its path.
+
+    Raises UsageError where another file has its name.
+    """
     path = model_path(model)
     description, _ = read_model_file(path)
     card = path.parent / CARD_NAME
+    if card.exists() and not is_card(card):
+        raise UsageError(
+            f"{card}: another file, which stays; copy the model to a folder of its own"
+        )
     write_text(card, model_card(description, read_evaluation(path, description)))
     return card
+
+
+def is_card(path: Path) -> bool:
+    """Whether there is a model card of ours."""
+    try:
+        return f"\n# {TITLE}\n" in path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def read_evaluation(path: Path, description: Description) -> Evaluation | None:

@@ -44,7 +44,10 @@ def embed_training_split(model: Path, shards: str | Path) -> dict[str, Any]:
     shards = local_shards(shards)
     labels = read_labels(shards)
     if not same_classes(trained.description.labels, labels):
-        raise UsageError(f"{shards}: not the shards that {path} was trained on")
+        raise UsageError(
+            f"{shards}: its label table differs from that of {path}; give the shards that the model"
+            " was trained on"
+        )
     samples = read_samples(shards, "train", labels)
     samples = take(samples, np.flatnonzero(~np.isnan(samples.lat) & ~np.isnan(samples.lon)))
     if not len(samples):

@@ -42,8 +42,9 @@ def evaluate_model(
     fuse_views: bool = False,
     subset: str | None = None,
     map_labels: bool = False,
+    out: Path | None = None,
 ) -> dict[str, Any]:
-    """All figures of a model on one split; also written into a folder beside the model file.
+    """All figures of a model on one split; also written, in `out` or beside the model.
 
     `model`: a model file or a run directory; `shards`: a directory or an address. `refine_by` takes
     positions from training photographs that look alike (`training.model.retrieval`); `fuse_views`
@@ -76,7 +77,7 @@ def evaluate_model(
         "fused_views": fuse_views,
     }
     parts = [split if split != "test" else "", refine_by or "", "fused" if fuse_views else ""]
-    folder = path.parent / folder_name(parts)
+    folder = (out or path.parent) / folder_name(parts)
     return write_results(folder, path, trained, outcomes, facts, about, subset, shards)
 
 

@@ -32,11 +32,14 @@ def evaluate_images(
     *,
     refine_by: Method | None = None,
     subset: str | None = None,
+    out: Path | None = None,
 ) -> dict[str, Any]:
     """All figures of a model on a folder or table of images; see `training.evaluation.layouts`.
 
     Countries and regions follow from the coordinates. Images that cannot be used are counted by
-    their reason, and listed in `refused.csv`. The folder is `evaluation-<name of the images>`.
+    their reason, and listed in `refused.csv`. The folder is `evaluation-<name of the images>` in
+    `out`, or beside the model.
+
     Raises UsageError when nothing has a position, WorkError when no image can be read.
     """
     path = model_path(model)
@@ -62,7 +65,7 @@ def evaluate_images(
             "reasons": dict(sorted(Counter(one.reason for one in refused).items())),
         },
     }
-    folder = path.parent / folder_name([images.resolve().stem, refine_by or ""])
+    folder = (out or path.parent) / folder_name([images.resolve().stem, refine_by or ""])
     outcomes = judged(trained, samples, embeddings)
     record = write_results(folder, path, trained, outcomes, facts, about, subset, chosen.root)
     rows = [{"image": r.name, "reason": r.reason, "detail": r.detail} for r in refused]

@@ -51,6 +51,7 @@ def test_what_is_refused_is_one_line(shards: Path, tmp_path: Path, lostfound: Ru
         (("--resolution", "big"), "write WIDTHxHEIGHT"),
         (("--split", "nothing"), "the nothing split is empty"),
         (("--model", tmp_path / "none"), "no such model file"),
+        (("--shards", "memory://of-another"), "say where answers go: --out"),
     ):
         code, _, error = lostfound(*common, *options)
         assert code == 2

@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 
 import cv2
+import fsspec
 import numpy as np
 import pytest
 from PIL import Image
@@ -41,6 +42,23 @@ def test_a_picture_holds_nothing_but_pixels(tmp_path: Path) -> None:
     shown = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR_RGB)
     assert (shown == fit(decode(data), 32, 18)).all()
     assert (shown == deck.pixels(0)).all()
+
+
+def test_shards_at_an_address(
+    shards: Path, deck: Deck, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tar is fetched when one of its pictures is shown."""
+    monkeypatch.setenv("LOSTFOUND_CACHE", str(tmp_path))
+    store = fsspec.filesystem("memory")
+    store.put(str(shards), "/of-the-game", recursive=True)
+    try:
+        found = read_deck("memory://of-the-game", "test", deck.resolution)
+        assert found.order(0, "a") == deck.order(0, "a")
+        assert not list(tmp_path.rglob("*.tar"))
+        assert found.picture(0) == deck.picture(0)
+        assert [path.name for path in tmp_path.rglob("*.tar")] == ["test-000000.tar"]
+    finally:
+        store.rm("/of-the-game", recursive=True)
 
 
 def test_everybody_has_an_order_of_their_own_that_never_changes(deck: Deck) -> None:

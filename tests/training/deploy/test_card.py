@@ -1,9 +1,11 @@
 from pathlib import Path
 
+import pytest
 import yaml
 from huggingface_hub import ModelCard
 
 from shards.atomic import write_json
+from shards.errors import UsageError
 from training.deploy.card import Evaluation, model_card, read_evaluation, write_card
 from training.model.description import LicenceCount
 from training.model.modelfile import load_model
@@ -31,6 +33,16 @@ def test_the_hub_reads_it(run: Path, tmp_path: Path) -> None:
     for part in ("## Intended use", "## Limits", "## Training data", "| Country, top 1 |"):
         assert part in text
     assert "lostfound predict model.safetensors" in text
+
+
+def test_another_readme_stays(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes((run / "model.safetensors").read_bytes())
+    write_card(tmp_path)
+    write_card(tmp_path)
+    (tmp_path / "README.md").write_text("# Our project\n")
+    with pytest.raises(UsageError, match=r"README\.md: another file, which stays"):
+        write_card(tmp_path)
+    assert (tmp_path / "README.md").read_text() == "# Our project\n"
 
 
 def test_an_evaluation_on_the_test_split_is_preferred(run: Path, tmp_path: Path) -> None:

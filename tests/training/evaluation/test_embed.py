@@ -84,7 +84,7 @@ def test_embeddings_of_another_model(run: Path, shards: Path, tmp_path: Path) ->
     with pytest.raises(UsageError, match=r"embeddings\.safetensors: no such file"):
         evaluate_model(tmp_path, shards, refine_by="neighbours")
     other = make_shards(tmp_path / "other", places=PLACES[:3])
-    with pytest.raises(UsageError, match="not the shards that"):
+    with pytest.raises(UsageError, match="its label table differs from that of"):
         embed_training_split(run, other)
 
 

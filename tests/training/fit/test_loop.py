@@ -16,10 +16,13 @@ import torch.multiprocessing as mp
 from shards.errors import UsageError, WorkError
 from tests.training.conftest import tiny_config
 from tests.training.shardmaker import PLACES, make_shards
+from training.compare.entries import flat
 from training.config import Config, dump_config
 from training.data.labels import read_labels
 from training.data.loader import Loader
 from training.data.samples import read_samples
+from training.evaluation.facts import read_facts
+from training.evaluation.figures import all_figures
 from training.evaluation.inference import Evaluator
 from training.evaluation.outcomes import Outcomes
 from training.fit import loop, state
@@ -220,18 +223,29 @@ def _evaluate(rank: int, world: int, run: Path, shards: Path, store: Path) -> Ou
             dist.destroy_process_group()
 
 
-def _other_rank(_: int, run: Path, shards: Path, store: Path) -> None:
-    _evaluate(1, 2, run, shards, store)
+def _other_rank(_: int, run: Path, sets: list[Path], out: Path) -> None:
+    for number, shards in enumerate(sets):
+        _evaluate(1, 2, run, shards, out / f"{number}.store")
 
 
 def test_two_uneven_ranks_equal_one_process(run: Path, shards: Path, tmp_path: Path) -> None:
-    """11 samples: 5 and 6, in 2 batches each."""
-    alone = _evaluate(0, 1, run, shards, tmp_path)
-    store = tmp_path / "store"
-    other = mp.spawn(_other_rank, (run, shards, store), nprocs=1, join=False)
-    both = _evaluate(0, 2, run, shards, store)
+    """11 samples: 5 and 6, in 2 batches each; and a single one, which the first does not get."""
+    sets = [shards, make_shards(tmp_path / "single", {"test": 1})]
+    other = mp.spawn(_other_rank, (run, sets, tmp_path), nprocs=1, join=False)
+    both = [_evaluate(0, 2, run, own, tmp_path / f"{n}.store") for n, own in enumerate(sets)]
     other.join()
-    assert len(both) == 11
-    assert np.array_equal(alone.country.true, both.country.true)
-    assert np.array_equal(alone.country.rank, both.country.rank)
-    assert np.allclose(alone.distance_km, both.distance_km, rtol=1e-9)
+    for own, found in zip(sets, both, strict=True):
+        alone = _evaluate(0, 1, run, own, tmp_path)
+        assert np.array_equal(alone.country.true, found.country.true)
+        assert np.array_equal(alone.country.rank, found.country.rank)
+        one, two = (_all_figures(run, own, outcomes) for outcomes in (alone, found))
+        assert len(one) > 100
+        assert one == pytest.approx(two, rel=1e-9, abs=1e-12)
+    assert [len(outcomes) for outcomes in both] == [11, 1]
+
+
+def _all_figures(run: Path, shards: Path, outcomes: Outcomes) -> dict[str, Any]:
+    """All numbers of an evaluation by their place, `country.top1`."""
+    facts, decoder = read_facts(shards, "test"), load_model(run).decoder
+    found = flat(all_figures(outcomes, facts, decoder, frozenset({"BR", "SE"})))
+    return {name: value for name, value in found.items() if not isinstance(value, str)}
