@@ -112,7 +112,7 @@ def evaluate(
     map_labels: bool = typer.Option(
         False, "--map-labels", help="Read shards with another label table by the codes of classes."
     ),
-    out: Path = typer.Option(
+    out: Path | None = typer.Option(
         None, "--out", help="Where the evaluation's folder goes [default: beside the model]."
     ),
     as_json: bool = typer.Option(False, "--json", help="Print all figures as one JSON object."),
