@@ -12,6 +12,7 @@ from crawler.stats import WorkerState, WorkerStats
 from shards import metrics
 from shards.errors import LostFoundError, WorkError
 from shards.fanout import ensure_ray
+from shards.room import cluster_room
 
 POLL_SECONDS = 0.5
 STOP_SECONDS = 30.0
@@ -202,7 +203,7 @@ def _actor_class(job: Job) -> Any:
     needs = dict(job.resources)
     cpus = needs.pop("CPU", 1)
     # A laptop has no such resource, and then cores are what limits.
-    there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    there = cluster_room()
     custom = {name: need for name, need in needs.items() if name in there}
     # Ray restarts none: the fleet replaces it, gives its leases back first, and counts the deaths.
     remote = ray.remote(num_cpus=cpus, resources=custom, max_restarts=0, max_task_retries=0)

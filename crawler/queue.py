@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crawler.frontier import FILE_NAME, Frontier, SqliteFrontier
+from shards.room import has_several_machines
 
 if TYPE_CHECKING:
     from crawler.budgets import Budgets
@@ -39,10 +40,7 @@ class Queue:
 
 def open_queue(directory: Path) -> Queue:
     """Files on a single machine; on a cluster of several nodes the actor owns them."""
-    import ray
-
-    nodes = ray.nodes() if ray.is_initialized() else []  # type: ignore[no-untyped-call]
-    if sum(node["Alive"] for node in nodes) <= 1:
+    if not has_several_machines():
         return Queue(directory)
     from crawler.frontier_actor import start_owner
 

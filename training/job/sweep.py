@@ -16,6 +16,7 @@ from shards.atomic import write_json, write_text
 from shards.console import print_line, progress
 from shards.errors import LostFoundError, UsageError, WorkError
 from shards.fanout import ensure_ray
+from shards.room import cluster_room
 from shards.version import code_version
 from training.config import Config, config_from, dump_config
 from training.data.remote import where_shards_are
@@ -165,9 +166,8 @@ def _race(
 
 def _resources(trials: dict[str, Trial]) -> dict[str, float]:
     """Of one trial. Raises UsageError when the cluster has no room for any."""
-    import ray
 
-    total = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    total = cluster_room()
     cpus = max(trial.config.job.cpus_per_worker for trial in trials.values())
     if total.get("CPU", 0) < cpus:
         raise UsageError(

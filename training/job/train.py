@@ -15,6 +15,7 @@ from shards import metrics
 from shards.console import Advance, print_line, progress
 from shards.errors import LostFoundError, UsageError, WorkError
 from shards.fanout import ensure_ray
+from shards.room import cluster_room
 from shards.version import code_version
 from training.config import Config, config_from, config_hash, dump_config
 from training.data.remote import where_shards_are
@@ -104,10 +105,8 @@ def _find_room(config: Config) -> bool:
 
     Asked once: a restart waits for the machine that was lost, and takes no other kind instead.
     """
-    import ray
-
     ensure_ray()
-    job, total = config.job, ray.cluster_resources()  # type: ignore[no-untyped-call]
+    job, total = config.job, cluster_room()
     needed = job.workers * job.cpus_per_worker
     if total.get("CPU", 0) < needed:
         raise UsageError(
