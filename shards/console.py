@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 PROGRESS_VARIABLE = "LOSTFOUND_PROGRESS"
 """Seconds from one line of progress to the next, where no terminal shows it: in a job's log."""
@@ -114,7 +114,8 @@ def print_summary(title: str, summary: Mapping[str, Any], *, as_json: bool) -> N
     if as_json:
         print(json.dumps(summary, ensure_ascii=False, allow_nan=False), flush=True)
         return
-    table = Table(title=title, show_header=False, title_justify="left")
+    # A path that is cut could not be copied.
+    table = Table("", Column(overflow="fold"), title=title, show_header=False, title_justify="left")
     _add_rows(table, summary, 0)
     Console(width=None if sys.stdout.isatty() else 100).print(table)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shards.console import PROGRESS_VARIABLE, Done, progress
+from shards.console import PROGRESS_VARIABLE, Done, print_summary, progress
 
 
 def test_silent_where_nobody_looks(
@@ -29,6 +29,13 @@ def test_lines_in_the_log_of_a_job(
         "enrich: 3 of 1,200 (b 2, a 1)",
         "enrich: 4 of 1,200 (b 2, a 1)",
     ]
+
+
+def test_a_long_path_is_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    path = "/".join(f"folder-{number}" for number in range(20))
+    print_summary("done", {"page": path}, as_json=False)
+    shown = capsys.readouterr().out
+    assert "".join(line.split("│")[-2].strip() for line in shown.splitlines()[2:-1]) == path
 
 
 def test_many_nodes_stay_one_line() -> None:

@@ -20,7 +20,7 @@ from shards.hub.client import Hub, Remote
 from shards.hub.plan import LocalFile, RemoteFile, git_blob, holds
 from shards.manifest import CARD_NAME, file_sha256
 from training.data.cache import cache_folder
-from training.deploy.card import model_card, read_evaluation
+from training.deploy.card import is_card, model_card, read_evaluation
 from training.model.modelfile import MODEL_NAME, load_model, model_path
 
 ONNX_NAME = "model.onnx"
@@ -124,6 +124,9 @@ def pull_model(repo: str, out: Path, revision: str = "main") -> dict[str, Any]:
         raise UsageError(f"{repo}: no such model on the Hub, or none that the token may see")
     if MODEL_NAME not in remote.files:
         raise WorkError(f"{repo}: holds no {MODEL_NAME}; a model that `lostfound push` made has it")
+    card = out / CARD_NAME
+    if card.exists() and not (is_card(card) or (out / MODEL_NAME).exists()):
+        raise UsageError(f"{card}: another file, which stays; choose another --out")
     wanted = [remote.files[name] for name in FILES if name in remote.files]
     out.mkdir(parents=True, exist_ok=True)
     new = [file for file in wanted if not _matches(out / file.path, file)]

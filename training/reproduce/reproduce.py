@@ -13,8 +13,9 @@ from typing import Any
 
 from shards.atomic import write_json, write_text
 from shards.console import print_line, progress, say_nothing
+from training.data.labels import read_labels
 from training.data.remote import local_shards
-from training.data.samples import data_sha256
+from training.data.samples import data_sha256, read_samples
 from training.evaluation.folder import RECORD_NAME, folder_name
 from training.reproduce.outcomes import FIGURES, Outcomes, measure, read_outcomes
 from training.reproduce.recipes import RECIPES, Task, Trial, trials
@@ -38,10 +39,14 @@ def reproduce(
 
     `epochs` and `overrides` change all recipes alike. `workers`: networks that are trained at a
     time, each in a process with one thread; 1 trains in this process. Returns what the JSON holds:
-    by task and figure what `training.reproduce.outcomes.measure` gives, and every run.
+    by task and figure what `training.reproduce.outcomes.measure` gives, and every run. Raises
+    UsageError before any training when one of the three splits is empty.
     """
     place, runs = local_shards(shards), out.resolve() / "runs"
     wanted = trials(seeds, epochs, overrides)
+    # A split without samples is said now, not after hours of training.
+    for split in ("train", "validation", "test"):
+        read_samples(place, split, read_labels(place))
     say(f"{len(wanted)} networks to train, into {runs}")
     with progress("networks", len(wanted)) as advance:
         found: list[Path] = [Path()] * len(wanted)

@@ -134,6 +134,15 @@ def test_what_is_not_there(hub: Hub, model: Path, tmp_path: Path) -> None:  # no
         pull_model(NAME, tmp_path / "out", "v9")
 
 
+def test_another_readme_stays(hub: Hub, model: Path, tmp_path: Path) -> None:  # noqa: F811
+    _push(model)
+    (tmp_path / "README.md").write_text("# Our project\n")
+    with pytest.raises(UsageError, match=r"README\.md: another file, which stays"):
+        pull_model(NAME, tmp_path)
+    assert (tmp_path / "README.md").read_text() == "# Our project\n"
+    assert not (tmp_path / "model.safetensors").exists()
+
+
 def test_a_public_model_needs_no_token(
     hub: Hub,  # noqa: F811
     model: Path,

@@ -3,7 +3,9 @@ from pathlib import Path
 import pytest
 
 from shards.console import say_nothing
+from shards.errors import UsageError
 from tests.training.conftest import TINY
+from tests.training.shardmaker import make_shards
 from training.config import load_config
 from training.reproduce.recipes import RECIPES, TASKS, trials
 from training.reproduce.reproduce import TABLE_NAME, reproduce
@@ -73,6 +75,13 @@ def test_networks_that_are_trained_are_found_again(result: tuple[dict, Path], sh
     again = reproduce(shards, out, seeds=1, epochs=1, overrides=SMALL, say=say_nothing)
     assert again == found
     assert {path: path.stat().st_mtime_ns for path in models} == models
+
+
+def test_a_split_without_samples_is_said_first(tmp_path: Path) -> None:
+    shards = make_shards(tmp_path / "s", {"train": 16, "validation": 4})
+    with pytest.raises(UsageError, match="the test split is empty"):
+        reproduce(shards, tmp_path / "out", seeds=1, overrides=SMALL, say=say_nothing)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow
