@@ -3,6 +3,7 @@
 import difflib
 import hashlib
 import json
+import re
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -173,6 +174,8 @@ def _explain(error: ValidationError) -> str:
     first = error.errors()[0]
     # The number of an element says less than its kind, which follows it.
     key = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))
+    if first["type"] == "union_tag_invalid":
+        return _no_such_kind(key, first["ctx"])
     if first["type"] != "extra_forbidden":
         return f"{key}: {first['msg']}" if key else first["msg"].removeprefix("Value error, ")
     names = list(_key_names(Config))
@@ -180,6 +183,13 @@ def _explain(error: ValidationError) -> str:
     nearest = same_end or difflib.get_close_matches(key, names, n=1)
     hint = f"did you mean {nearest[0]}?" if nearest else f"known keys: {', '.join(names)}"
     return f"unknown key {key}; {hint}"
+
+
+def _no_such_kind(key: str, context: Mapping[str, Any]) -> str:
+    kinds = re.findall(r"'(\w+)'", context["expected_tags"])
+    nearest = difflib.get_close_matches(context["tag"], kinds, n=1)
+    hint = f"did you mean {nearest[0]}?" if nearest else f"there are {', '.join(kinds)}"
+    return f"{key}: no kind {context['tag']}; {hint}"
 
 
 def _key_names(section: type[BaseModel], prefix: str = "") -> Iterator[str]:

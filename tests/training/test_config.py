@@ -92,10 +92,11 @@ def test_the_dump_is_the_whole_configuration() -> None:
         ("heads=[country, country]", "two are called country"),
         ("heads=[country, {kind: country, name: other}]", "one of kind country is enough"),
         ("heads=[country, offset]", "offset needs a head of kind region: region"),
-        ("heads=[planet]", "heads: Input tag 'planet'"),
+        ("heads=[planet]", "heads: no kind planet; there are country, region, coordinates, offset"),
+        ("heads.regoin={}", "heads: no kind regoin; did you mean region?"),
         ("heads=[{kind: region, name: a.b}]", "heads.region.name: "),
         ("heads.region.tau=3", "unknown key heads.region.tau; did you mean heads.region.tau_km?"),
-        ("heads.region.cells=s2", "heads.region.cells: Input tag 's2'"),
+        ("heads.region.cells=s2", "heads.region.cells: no kind s2; there are regions, adaptive"),
         ("heads.region.cells={kind: semantic, min_sample: 3}", "semantic.min_samples?"),
         ("heads.region.mode=pigeons", "heads.region.mode: "),
         ("heads=3", "heads: "),
@@ -104,7 +105,7 @@ def test_the_dump_is_the_whole_configuration() -> None:
         (f"progressive=[{STAGE % 0.5}, {STAGE % 0.4}]", "`until` must grow from stage to stage"),
         ("progressive=[{until: 0.5, width: 64}]", "progressive.height: Field required"),
         ("schedule={kind: step, warmup: 1}", "schedule.step.warmup"),
-        ("schedule=linear", "schedule: Input tag 'linear'"),
+        ("schedule=linear", "schedule: no kind linear; there are cosine, step"),
     ],
 )
 def test_wrong_overrides_are_one_line(override: str, message: str) -> None:
