@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from shards.errors import UsageError
@@ -26,7 +27,7 @@ class DatasetLayout:
         """Of the dataset: that of its folder."""
         return self.address.rpartition("/")[2] or self.root.resolve().name
 
-    @property
+    @cached_property
     def store(self) -> Store:
         """The whole dataset, wherever it stands: for tasks on other machines, and for pixels."""
         return open_store(self.address or self.root)

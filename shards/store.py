@@ -109,6 +109,8 @@ class Folder(Store):
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._inside: dict[str, Path | None] = {}
+        """What has been asked before: images of one tar come thousands at a time."""
 
     def __str__(self) -> str:
         return str(self.root)
@@ -147,7 +149,9 @@ class Folder(Store):
     def read_range(self, name: str, offset: int, length: int) -> bytes:
         from shards.read import read_range
 
-        path = inside(self.root, name)
+        if name not in self._inside:
+            self._inside[name] = inside(self.root, name)
+        path = self._inside[name]
         if path is None:
             raise _leads_out(self, name)
         return read_range(path, offset, length)

@@ -14,6 +14,7 @@ from tests.enrich.samples import simple_dataset
 from tests.stores import fill, hashes
 
 BUCKET = "for-faults"
+COMMAND = (sys.executable, "-c", "from lostfound import main; main()")
 REQUESTS = {"enrich": 150, "select": 70, "build": 250}
 """About so many does each step make when all goes well."""
 STEPS = (
@@ -118,7 +119,7 @@ def test_killed_again_and_again_it_gives_the_same(here: Path, proxy: Proxy, afte
         verb, *options = step
         for number in range(5, REQUESTS[verb], REQUESTS[verb] // 4):
             proxy.calm()
-            command = [sys.executable, "-m", "lostfound", verb, there, *options]
+            command = [*COMMAND, verb, there, *options]
             process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
             proxy.kill = (process.pid, number, after)
             process.communicate(timeout=300)
@@ -126,3 +127,13 @@ def test_killed_again_and_again_it_gives_the_same(here: Path, proxy: Proxy, afte
             check_no_half_file(there, expected)
         assert run(there, step) == 0
     assert hashes(there) == expected
+
+
+@pytest.mark.slow
+def test_tasks_of_other_processes_read_and_write_there(here: Path, proxy: Proxy) -> None:
+    there = copy_of_raw(here, "ray")
+    proxy.calm()
+    for verb, *options in STEPS:
+        words = [verb, there, *("2" if option == "1" else option for option in options)]
+        subprocess.run([*COMMAND, *words], check=True, timeout=300)
+    assert hashes(there) == hashes(here)
