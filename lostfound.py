@@ -1,5 +1,6 @@
 """The `lostfound` command: mounts the verbs of each stage and turns errors into one line."""
 
+import errno
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from shards.console import print_summary
 from shards.errors import LostFoundError
 
 INTERRUPTED = 130
+FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL_ADVICE = "the disk is full; what was finished is kept: free some room, then run it again"
 STAGES = ("crawler", "enrich", "queries", "shards", "training", "jobs", "scale")
 
 app = typer.Typer(
@@ -98,6 +101,8 @@ def _run(words: list[str]) -> int:
     except Exception as error:
         if "--debug" in words:
             raise
+        if isinstance(error, OSError) and error.errno in FULL:
+            return _fail(f"{error.filename or 'where this writes'}: {FULL_ADVICE}", 1)
         what = f"{type(error).__name__}: {error}"
         return _fail(f"unexpected {what}; `lostfound --debug …` shows where", 1)
 
