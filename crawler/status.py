@@ -1,7 +1,7 @@
 """What a dataset's crawls have and lack, from their files alone: `lostfound crawl --status`."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -39,6 +39,8 @@ class SourceStatus:
     """Over the last two minutes of a crawl that runs; 0 when none does."""
     workers: dict[str, dict[str, Any]]
     """What each worker of the last run said last, by its name."""
+    nodes: dict[str, dict[str, float]]
+    """The same for each machine: its workers, their captures, and how many those are a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ class Status:
 def in_words(worker: Mapping[str, Any]) -> str:
     """What a worker said last, in a line."""
     words = [str(worker.get("state", "")), f"{worker.get('captures', 0):,} captures"]
+    if node := worker.get("node"):
+        words.insert(1, f"on {node}")
     if size := worker.get("browser_bytes", 0):
         words.append(f"browser {size >> 20:,} MiB")
     words += [f"{reason} {count:,}" for reason, count in worker.get("failed", {}).items()]
@@ -112,7 +116,20 @@ def _source_status(directory: Path, now: datetime) -> SourceStatus:
         last_seen_seconds=None if age is None else round(age, 1),
         captures_per_minute=line["totals"]["captures_per_minute"] if running else 0.0,
         workers={worker["writer"]: worker for worker in line.get("workers", [])},
+        nodes=by_node(line.get("workers", [])),
     )
+
+
+def by_node(workers: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+    """Sums over the workers of a stats line, by the name of the machine."""
+    nodes: dict[str, dict[str, float]] = {}
+    for worker in workers:
+        zero = {"workers": 0, "captures": 0, "captures_per_minute": 0.0}
+        node = nodes.setdefault(str(worker.get("node", "")), zero)
+        node["workers"] += 1
+        node["captures"] += worker.get("captures", 0)
+        node["captures_per_minute"] += worker.get("captures_per_minute", 0.0)
+    return dict(sorted(nodes.items()))
 
 
 def _tasks(path: Path) -> tuple[dict[TaskState, int], dict[str, int], dict[TaskState, float]]:

@@ -12,7 +12,7 @@ from crawler.frontier import NewTask, SqliteFrontier
 from crawler.reasons import FailReason
 from crawler.spool import Spool
 from crawler.statslog import StatsLog, to_line
-from crawler.status import crawl_status, in_words
+from crawler.status import by_node, crawl_status, in_words
 from shards.errors import UsageError
 from shards.layout import DatasetLayout
 from tests.crawler.fleet_stats import snapshot
@@ -144,3 +144,16 @@ def test_a_worker_in_a_line() -> None:
     said = {"state": "working", "captures": 1234, "browser_bytes": 3 << 30, "failed": {"round": 2}}
     assert in_words(said) == "working, 1,234 captures, browser 3,072 MiB, round 2"
     assert in_words({}) == ", 0 captures"
+    assert in_words(said | {"node": "host-a"}).startswith("working, on host-a, 1,234 captures")
+
+
+def test_machines_have_the_sums_of_their_workers() -> None:
+    workers = [
+        {"writer": "game-0", "node": "b", "captures": 3, "captures_per_minute": 1.5},
+        {"writer": "game-1", "node": "a", "captures": 4, "captures_per_minute": 2.0},
+        {"writer": "game-2", "node": "b", "captures": 5, "captures_per_minute": 2.5},
+    ]
+    assert by_node(workers) == {
+        "a": {"workers": 1, "captures": 4, "captures_per_minute": 2.0},
+        "b": {"workers": 2, "captures": 8, "captures_per_minute": 4.0},
+    }
