@@ -33,7 +33,7 @@ class Head:
     environment: Mapping[str, str]
     process: "subprocess.Popen[bytes]"
 
-    def submit(self, *words: str, seconds: float = 120) -> "subprocess.CompletedProcess[str]":
+    def submit(self, *words: str, seconds: float = 240) -> "subprocess.CompletedProcess[str]":
         """`lostfound submit` with these words; ends as the user's command does."""
         return subprocess.run(
             [str(BIN / "lostfound"), "submit", "--address", self.address, *words],
@@ -130,7 +130,7 @@ def ray_head(cpus: int = 2, **variables: str) -> Iterator[Head]:
 
 
 def _wait(address: str, process: "subprocess.Popen[bytes]", folder: Path) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180
     while True:
         try:
             urllib.request.urlopen(f"{address}/api/version", timeout=5)
