@@ -38,6 +38,7 @@ def run(*words: str) -> int:
     return int(stop.value.code or 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["memory", "s3"])
 def test_enriching_gives_the_bytes_of_a_directory(
     kind: str, tmp_path: Path, bucket: str, capsys: pytest.CaptureFixture[str]
@@ -74,7 +75,7 @@ def test_enriching_gives_the_bytes_of_a_directory(
 def import_pictures(folder: Path, *datasets: str) -> None:
     folder.mkdir()
     lines = ["file,lat,lon,license,attribution"]
-    for number in range(24):
+    for number in range(16):
         (folder / f"{number}.jpg").write_bytes(encoded(picture(number)))
         licence = "CC-BY-SA-4.0" if number % 5 == 0 else "CC-BY-4.0"
         lines.append(f"{number}.jpg,{55.5 + number / 100},13.{number + 10},{licence},somebody")
@@ -92,14 +93,14 @@ def test_the_chain_gives_the_same_bytes(
     monkeypatch.setenv("LOSTFOUND_STATE", str(tmp_path / "state"))
     here, there = str(tmp_path / "chain"), f"{bucket}/chain"
     import_pictures(tmp_path / "pictures", here, there)
-    build = ("--selection", "main", "--shard-size", "60KB", "--workers", "1", "--json")
+    build = ("--selection", "main", "--shard-size", "100KB", "--workers", "1", "--json")
     for dataset in (here, there):
         assert run("enrich", dataset, "--workers", "1") == 0
-        assert run("select", dataset, "--name", "main", "--limit", "20") == 0
+        assert run("select", dataset, "--name", "main", "--limit", "14") == 0
         capsys.readouterr()
         assert run("build", dataset, *build) == 0
         summary = json.loads(capsys.readouterr().out)
-        assert (summary["samples"], summary["path"]) == (20, f"{dataset}/shards/main")
+        assert (summary["samples"], summary["path"]) == (14, f"{dataset}/shards/main")
         assert summary["share_alike_path"] == f"{dataset}/shards/main-share-alike"
     ours = {name: sha for name, sha in hashes(here).items() if not name.startswith("raw/")}
     raw = {name: sha for name, sha in hashes(here).items() if re.fullmatch("raw/.*[.]tar", name)}
@@ -123,7 +124,7 @@ def test_the_chain_gives_the_same_bytes(
     assert not [name for name in ours if "share-alike" in name or ".tmp" in name]
     out = str(tmp_path / "exported")
     assert run("export", f"{there}/shards/main", "--format", "pairs", "--out", out) == 0
-    assert len(list(Path(out).rglob("*.json"))) >= 19
+    assert len(list(Path(out).rglob("*.json"))) >= 12
 
 
 def test_what_an_address_cannot_be_is_said_in_one_line(

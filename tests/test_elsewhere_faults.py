@@ -76,6 +76,7 @@ def check_no_half_file(there: str, expected: dict[str, str]) -> None:
         assert {name for name in expected if name.startswith("shards/main")} <= found.keys()
 
 
+@pytest.mark.slow
 def test_a_storage_that_is_busy_is_asked_again(here: Path, proxy: Proxy) -> None:
     there = copy_of_raw(here, "busy")
     proxy.refuse = lambda number, method, path: number % 41 == 7
