@@ -1,4 +1,4 @@
-"""`lostfound bench scale`."""
+"""`lostfound bench scale` and `lostfound bench workers`."""
 
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from shards.console import print_summary
 def register(app: typer.Typer) -> None:
     """Adds the benchmarks of how far it goes."""
     bench_group(app).command("scale")(bench_scaling)
+    bench_group(app).command("workers")(bench_working)
 
 
 def bench_scaling(
@@ -24,3 +25,13 @@ def bench_scaling(
     from scale.bench import bench_scale
 
     print_summary("bench scale", bench_scale(captures, scrapers, seconds, folder), as_json=as_json)
+
+
+def bench_working(
+    images: int = typer.Option(1000, min=100, help="Photographs that are crawled and enriched."),
+    as_json: bool = typer.Option(False, "--json", help="The result as JSON."),
+) -> None:
+    """Crawl, enrich and build with 1, 2 and 4 worker processes, beside one alone."""
+    from scale.workers import bench_workers
+
+    print_summary("bench workers", bench_workers(images), as_json=as_json)
