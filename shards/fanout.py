@@ -32,9 +32,11 @@ def ensure_ray() -> None:
         try:
             ray.init(**options)
         except Exception as error:
-            # Ray gives its own processes 30 seconds, which a busy machine may exceed.
-            if "timed out during startup" not in str(error):
+            # Ray gives its own processes 30 seconds, which a busy machine may exceed. Which of them
+            # was late decides the words.
+            if "timed out" not in str(error).lower():
                 raise
+            ray.shutdown()
             ray.init(**options)
 
 

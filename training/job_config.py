@@ -25,7 +25,7 @@ class JobConfig(Section):
     checkpoint_seconds: NonNegative = 60.0
     """A run that is killed loses this much work, and a few steps."""
     max_failures: int = Field(default=2, ge=0)
-    """Restarts from the last checkpoint after a worker died."""
+    """Restarts from the last checkpoint after a worker or its machine died."""
 
 
 class TrackConfig(Section):

@@ -70,6 +70,14 @@ class Evaluator:
                     advance(len(batch.indices))
         return judge.outcomes(process.sum(torch.from_numpy(table)).numpy())
 
+    def attempt(self, network: nn.Module, samples: int) -> None:
+        """Needs the memory that a batch of so many samples needs."""
+        plan = [np.arange(samples, dtype=np.int64) % len(self.loader.samples)]
+        with torch.inference_mode():
+            for batch in self.loader.batches(plan, View(self.size)):
+                device = next(network.parameters()).device
+                forward(network, batch.to(device).images, self.precision)
+
 
 def forward(network: nn.Module, images: Tensor, precision: str) -> dict[str, Tensor]:
     """The network's outputs in float32; `bfloat16` computes in mixed precision."""

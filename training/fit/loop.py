@@ -22,7 +22,7 @@ from shards.errors import UsageError, WorkError
 from training.config import Config
 from training.data.loader import Batch, View
 from training.data.plan import Indices, share, steps_per_epoch, training_batches
-from training.evaluation.inference import forward
+from training.evaluation.inference import Evaluator, forward
 from training.fit.calibrate import calibrate
 from training.fit.compiled import compile_failure, compiled
 from training.fit.inputs import Inputs, build_network, check_batch
@@ -255,10 +255,28 @@ class _Run:
         evaluator = self.readers.evaluator
         if evaluator and (done == config.epochs or done % config.validate_every == 0):
             self.state.share_statistics()
-            row["validation"] = evaluator.evaluate(self.state.deployed, self.process)
+            row["validation"] = self._validate(evaluator)
             if not math.isfinite(loss := row["validation"]["loss"]):
                 raise self._not_finite(f"the validation loss is {loss} after epoch {done}")
         return row
+
+    def _validate(self, evaluator: Evaluator) -> dict[str, Any]:
+        network = self.state.deployed
+        try:
+            return evaluator.evaluate(network, self.process)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+        # As in `_step_or_explain`.
+        samples = evaluator.batch_size * self.config.accumulate
+        advice = memory_advice(
+            lambda count: evaluator.attempt(network, count),
+            samples,
+            self.config.accumulate,
+            self.process.world_size,
+        )
+        place = f"validation after epoch {self.state.progress.epoch + 1}"
+        raise WorkError(f"{self.state.directory.path}: out of memory in {place}: {advice}")
 
     def _explain_memory(self, batch: Batch) -> WorkError:
         progress, directory = self.state.progress, self.state.directory

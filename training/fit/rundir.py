@@ -67,13 +67,15 @@ class RunDirectory:
         write_json(self.path / "config.json", record)
 
     def rows(self) -> list[dict[str, Any]]:
-        """The metrics of all epochs so far."""
+        """The metrics of all epochs so far, one row each."""
         try:
             lines = self.metrics.read_text(encoding="utf-8").splitlines(keepends=True)
         except FileNotFoundError:
             return []
-        # A line without its end is one that a killed run was writing.
-        return [json.loads(line) for line in lines if line.endswith("\n")]
+        # A line without its end is one that a killed run was writing. An epoch comes twice when
+        # workers of a driver that was killed outlived it while the run went on already.
+        rows = [json.loads(line) for line in lines if line.endswith("\n")]
+        return list({row["epoch"]: row for row in rows}.values())
 
     def forget_rows_from(self, epoch: int) -> None:
         """Drops the metrics of epochs that will be done again."""

@@ -4,6 +4,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import torch
+
 from shards.errors import UsageError, WorkError
 from shards.version import code_version
 from training.config import Config
@@ -72,8 +74,17 @@ class RunState:
                 ) from None
             if self.average:
                 self.average.updates = self.progress.epoch * steps_per_epoch + self.progress.step
+        self._check_agreement()
         if self.process.is_first:
             self.directory.forget_rows_from(self.progress.epoch)
+
+    def _check_agreement(self) -> None:
+        """Raises RuntimeError where processes read different checkpoints: they would add up
+        gradients of different batches. A file system that shows an older file, or workers that
+        outlived a killed driver for a moment, can bring that about; a restart reads again."""
+        place = torch.tensor([self.progress.epoch, self.progress.step], dtype=torch.float64)
+        if not torch.equal(self.process.sum(place), place * self.process.world_size):
+            raise RuntimeError(f"{self.directory.last}: the workers read different checkpoints")
 
     def share_statistics(self) -> None:
         """Gives every process the first one's statistics of batch norm, which are saved."""

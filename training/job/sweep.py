@@ -1,5 +1,9 @@
 """A sweep as Ray Tune trials: each is one process that trains one run, under `RUNS/<hash>`.
 
+One process whatever `job.workers` says: many trials fill a cluster better than few that wait for
+each other, and a trial that held its CPU while its own Ray Train job waited for more could block
+all the others.
+
 All state is in the runs, and none in Tune: a sweep that was killed goes on when it is started
 again, runs that are complete are not trained again, and one that was stopped early can be
 continued by `train`.
@@ -14,9 +18,8 @@ from typing import Any, Literal
 
 from shards.atomic import write_json, write_text
 from shards.console import print_line, progress
-from shards.errors import LostFoundError, UsageError, WorkError
+from shards.errors import LostFoundError, WorkError
 from shards.fanout import ensure_ray
-from shards.room import cluster_room
 from shards.version import code_version
 from training.config import Config, config_from, dump_config
 from training.data.remote import where_shards_are
@@ -24,6 +27,8 @@ from training.fit.inputs import build_network, read_inputs
 from training.fit.loop import train
 from training.fit.rundir import RunDirectory
 from training.job.grid import Trial, as_csv, outcome, ranked, run_of, scored_rows
+from training.job.room import machines, place_workers
+from training.job_config import JobConfig
 from training.process import Process, local_device
 
 Scheduler = Literal["grid", "asha"]
@@ -166,15 +171,8 @@ def _race(
 
 def _resources(trials: dict[str, Trial]) -> dict[str, float]:
     """Of one trial. Raises UsageError when the cluster has no room for any."""
-
-    total = cluster_room()
     cpus = max(trial.config.job.cpus_per_worker for trial in trials.values())
-    if total.get("CPU", 0) < cpus:
-        raise UsageError(
-            f"a trial needs {cpus} CPUs, the cluster has {total.get('CPU', 0):.0f};"
-            " lower job.cpus_per_worker"
-        )
-    return {"CPU": cpus, **({"GPU": 1} if total.get("GPU", 0) >= 1 else {})}
+    return place_workers(JobConfig(workers=1, cpus_per_worker=cpus), machines()).needs
 
 
 def _asha(config: Config) -> Any:

@@ -1,11 +1,13 @@
 """Training as a Ray Train job: places the workers, restarts them, follows their progress.
 
-All state is in the run's directory, so that a run goes on from there whoever starts it again. Ray
+All state is in the run's directory, so that a run goes on from there whoever starts it again, with
+however many workers: batches are planned globally and then cut among those that there are. Ray
 needs a directory that every worker reaches under the same path.
 """
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,17 +15,20 @@ from typing import Any
 
 from shards import metrics
 from shards.console import Advance, print_line, progress
-from shards.errors import LostFoundError, UsageError, WorkError
+from shards.errors import LostFoundError, WorkError
 from shards.fanout import ensure_ray
-from shards.room import cluster_room
 from shards.version import code_version
 from training.config import Config, config_from, config_hash, dump_config
 from training.data.remote import where_shards_are
-from training.fit.inputs import build_network, read_inputs
+from training.fit.inputs import build_network, check_batch, read_inputs
 from training.fit.loop import train
 from training.fit.rundir import RunDirectory
+from training.job.room import Placement, machines, place_workers
 from training.model.modelfile import read_model_file
 from training.process import Process, local_device
+
+WAIT_SECONDS = 300.0
+"""For a lost machine to come back, where those that are left have too little room."""
 
 
 def run_training(
@@ -46,6 +51,7 @@ def run_training(
         say("this run is complete: nothing to train")
         return summary(directory)
     build_network(config, inputs.decoder)
+    check_batch(config, max(1, config.job.workers))
     directory.start(config, shards, inputs.data_sha256, code_version())
     with progress("epochs", config.epochs) as advance, _following(directory, advance):
         if config.job.workers == 0:
@@ -70,13 +76,16 @@ def summary(directory: RunDirectory) -> dict[str, Any]:
 def _with_restarts(config: Config, shards: str, directory: RunDirectory) -> None:
     """A dead worker is worth a restart; an error that it reported would only come again.
 
-    Ray's own `max_failures` cannot tell the two apart.
+    Ray's own `max_failures` cannot tell the two apart. A machine that a cloud announces it takes
+    back, and workers that did not start in time, are no failures to Ray: it tries again itself.
     """
     _prepare_ray_train()
-    use_gpu = _find_room(config)
+    ensure_ray()
+    # Chosen once: a restart takes no other kind of machine instead.
+    placement = place_workers(config.job, machines())
     for attempt in range(config.job.max_failures + 1):
         try:
-            _fit(config, shards, directory, use_gpu)
+            _fit(config, shards, directory, placement)
         except LostFoundError:
             raise
         except Exception as error:
@@ -87,6 +96,7 @@ def _with_restarts(config: Config, shards: str, directory: RunDirectory) -> None
                 ) from error
             metrics.count("lostfound_errors_total", kind="training_worker_died")
             print_line(f"a worker failed ({_gist(error)}); going on from the checkpoint")
+            _await_room(placement, directory)
         else:
             return
 
@@ -100,30 +110,28 @@ def _prepare_ray_train() -> None:
     os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "600")
 
 
-def _find_room(config: Config) -> bool:
-    """Whether the workers get GPUs. Raises UsageError for a cluster that is too small.
+def _await_room(placement: Placement, directory: RunDirectory) -> None:
+    """Waits for a machine that was lost: Ray itself would wait without end and without a word."""
+    deadline, told = time.monotonic() + WAIT_SECONDS, False
+    while not placement.fits(cluster := machines()):
+        if time.monotonic() > deadline:
+            raise WorkError(
+                f"{directory.path}: {placement.shortage(cluster)}; run the same command again to"
+                " continue once the machines are back"
+            )
+        if not told:
+            print_line(f"waiting up to {WAIT_SECONDS:.0f} s: {placement.shortage(cluster)}")
+            told = True
+        time.sleep(1)
 
-    Asked once: a restart waits for the machine that was lost, and takes no other kind instead.
-    """
-    ensure_ray()
-    job, total = config.job, cluster_room()
-    needed = job.workers * job.cpus_per_worker
-    if total.get("CPU", 0) < needed:
-        raise UsageError(
-            f"{job.workers} workers need {needed} CPUs, the cluster has {total.get('CPU', 0):.0f};"
-            " lower job.workers"
-        )
-    return bool(total.get("GPU", 0) >= job.workers)
 
-
-def _fit(config: Config, shards: str, directory: RunDirectory, use_gpu: bool) -> None:
+def _fit(config: Config, shards: str, directory: RunDirectory, placement: Placement) -> None:
     """One Ray Train run. Raises a worker's own LostFoundError as itself."""
     from ray.train import RunConfig, ScalingConfig, WorkerGroupError
     from ray.train.torch import TorchTrainer
 
     from training.job.network import ClusterTorchConfig
 
-    job = config.job
     trainer = TorchTrainer(
         _train_worker,
         train_loop_config={
@@ -132,9 +140,9 @@ def _fit(config: Config, shards: str, directory: RunDirectory, use_gpu: bool) ->
             "directory": str(directory.path),
         },
         scaling_config=ScalingConfig(
-            num_workers=job.workers,
-            use_gpu=use_gpu,
-            resources_per_worker={"CPU": job.cpus_per_worker, **({"GPU": 1} if use_gpu else {})},
+            num_workers=placement.workers,
+            use_gpu=placement.use_gpu,
+            resources_per_worker=placement.needs,
         ),
         torch_config=ClusterTorchConfig(),
         run_config=RunConfig(name=directory.path.name, storage_path=str(directory.path.parent)),

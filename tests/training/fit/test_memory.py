@@ -52,6 +52,30 @@ def test_a_run_out_of_memory(
         run_training(tiny_config(*overrides), shards, tmp_path, say=lambda _: None)
 
 
+class LimitedAtRest(Limited):
+    """As if validation needed more than training."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.training = not self.training
+        try:
+            return super().forward(images)
+        finally:
+            self.training = not self.training
+
+
+def test_validation_out_of_memory(shards: Path, tmp_path: Path) -> None:
+    def build(*_: object) -> Trunk:
+        trunk = build_small("", "")
+        return Trunk(LimitedAtRest(trunk.module, 5), trunk.features)
+
+    advice = "8 samples at once do not fit, 4 do .*; set batch_size=4, or .* set accumulate=2$"
+    with (
+        small_networks(build),
+        pytest.raises(WorkError, match=f"out of memory in validation after epoch 1: {advice}"),
+    ):
+        run_training(tiny_config(), shards, tmp_path, say=lambda _: None)
+
+
 def test_what_it_advises_fits(shards: Path, tmp_path: Path) -> None:
     with small_networks(lambda *_: _build(5)):
         run_training(tiny_config("accumulate=2", "epochs=1"), shards, tmp_path, say=lambda _: None)

@@ -17,7 +17,7 @@ from tests.training.fit.small import (
     small_networks,
 )
 from training.config import Config
-from training.fit import loop
+from training.fit import loop, state
 from training.fit.inputs import read_inputs
 from training.fit.rundir import RunDirectory
 from training.model.networks import Trunk
@@ -97,6 +97,23 @@ def test_the_order_of_sums_is_the_same_after_a_cut(shards: Path, tmp_path: Path)
     """Of three numbers the order matters, which it does not of two."""
     mp.spawn(_three, (shards, tmp_path), nprocs=3)
     assert_same_run(tmp_path / "cut", tmp_path / "undisturbed")
+
+
+def _disagree(rank: int, shards: Path, out: Path) -> None:
+    """The second process sees the files of a moment ago."""
+    torch.set_num_threads(1)
+    with small_networks():
+        _train(shards, out, "run", Process(rank, 2), cut=7)
+        with pytest.MonkeyPatch.context() as patch:
+            if rank == 1:
+                patch.setattr(state, "load_latest", lambda *_: None)
+            with pytest.raises(RuntimeError, match="workers read different checkpoints"):
+                _train(shards, out, "run", Process(rank, 2))
+
+
+@pytest.mark.slow
+def test_processes_that_read_different_checkpoints_stop(shards: Path, tmp_path: Path) -> None:
+    mp.spawn(_disagree, (shards, tmp_path), nprocs=2)
 
 
 def _second(_: int, shards: Path, out: Path) -> None:

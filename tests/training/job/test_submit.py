@@ -1,5 +1,6 @@
 """The same job through `ray job submit`, on a local head of its own."""
 
+import json
 import os
 import shutil
 import socket
@@ -14,7 +15,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.training.conftest import TINY
 from training.model.modelfile import load_model
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 BINARIES = Path(sys.executable).parent
 ENVIRONMENT = {
@@ -31,7 +35,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def head() -> Iterator[str]:
     """The address of the dashboard of a cluster that belongs to this test alone."""
     # Ray's sockets need a short path; pytest's own directories are too deep.
@@ -75,20 +79,52 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-@pytest.mark.timeout(600)  # about 50 s on two idle cores
-def test_the_command_runs_as_a_submitted_job(head: str, shards: Path, tmp_path: Path) -> None:
-    arguments = ["train", "demo", "network=shufflenet_v2_x0_5", "image.width=32", "image.height=32"]
-    arguments += ["batch_size=8", "epochs=2", "--shards", str(shards), "--out", str(tmp_path)]
+def _submit(head: str, *arguments: str) -> subprocess.Popen[str]:
     command = [str(BINARIES / "ray"), "job", "submit", "--address", head, "--"]
-    done = subprocess.run(
-        [*command, str(BINARIES / "lostfound"), *arguments, "--workers", "2"],
+    return subprocess.Popen(
+        [*command, str(BINARIES / "lostfound"), *arguments],
         env=ENVIRONMENT,
-        cwd=tmp_path,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
-        timeout=500,
-        check=False,
     )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+
+def test_the_command_runs_as_a_submitted_job(head: str, shards: Path, tmp_path: Path) -> None:
+    paths = ["--shards", str(shards), "--out", str(tmp_path)]
+    with _submit(head, "train", "demo", *TINY, *paths, "--workers", "2") as job:
+        output, _ = job.communicate(timeout=500)
+    assert job.returncode == 0, output[-3000:]
     (model,) = tmp_path.glob("*/model.safetensors")
     assert load_model(model).description.training["epochs"] == 2
+
+
+def test_a_submitted_sweep_whose_driver_is_killed(head: str, shards: Path, tmp_path: Path) -> None:
+    """Submitted again it has the whole cluster, and trains no trial that is complete."""
+    settings = [*TINY, "best_by=loss", "job.checkpoint_seconds=0"]
+    arguments = ["sweep", "demo", *settings, "--grid", "epochs=2,30,31,32", "--json"]
+    arguments += ["--shards", str(shards), "--out", str(tmp_path)]
+    with _submit(head, *arguments) as job:
+        while not (done := list(tmp_path.glob("*/model.safetensors"))):
+            assert job.poll() is None
+            time.sleep(0.05)
+        _kill_driver(str(BINARIES / "lostfound"), str(tmp_path))
+        job.communicate(timeout=300)
+    assert job.returncode != 0
+    stamps = {path: path.stat().st_mtime_ns for path in done}
+    assert len(stamps) < 4
+    with _submit(head, *arguments) as again:
+        output, _ = again.communicate(timeout=800)
+    assert again.returncode == 0, output[-3000:]
+    assert len(list(tmp_path.glob("*/model.safetensors"))) == 4
+    assert stamps == {path: path.stat().st_mtime_ns for path in done}
+    (summary,) = tmp_path.glob("sweeps/*/sweep.json")
+    assert json.loads(summary.read_text())["reused"] >= len(stamps)
+
+
+def _kill_driver(*words: str) -> None:
+    """kill -9 on the processes whose command has all the words, but for the client's own."""
+    for process in psutil.process_iter(["cmdline"]):
+        command = " ".join(process.info["cmdline"] or ())
+        if all(word in command for word in words) and "job submit" not in command:
+            process.kill()
