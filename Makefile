@@ -67,7 +67,7 @@ chaos: setup
 	$(BIN)/lostfound bench chaos
 
 bench: setup
-	@for name in enrich geocode airports duplicates build mapping report loader serve crawl urls chaos train; do $(BIN)/lostfound bench $$name --json || exit 1; done
+	@for name in enrich geocode airports duplicates build mapping report loader serve crawl urls chaos train scale workers; do $(BIN)/lostfound bench $$name --json || exit 1; done
 
 # Without index URLs: where packages come from is each machine's own setting.
 lock: .tools/bin/uv
