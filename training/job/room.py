@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from shards.errors import UsageError
 from shards.room import MOST, room_of
@@ -27,7 +28,8 @@ class Machines:
 class Placement:
     """What to ask Ray Train for."""
 
-    workers: int
+    workers: Any
+    """So many, or (at least, at most). As Ray takes it, whose declared type has no pair."""
     needs: dict[str, float]
     """Of each worker, by Ray's names of resources."""
 
@@ -35,21 +37,25 @@ class Placement:
     def use_gpu(self) -> bool:
         return "GPU" in self.needs
 
+    @property
+    def least(self) -> int:
+        return int(self.workers if isinstance(self.workers, int) else self.workers[0])
+
     def fits(self, cluster: Sequence[Machines]) -> bool:
-        return sum(kind.workers(self.needs) for kind in cluster) >= self.workers
+        return sum(kind.workers(self.needs) for kind in cluster) >= self.least
 
     def shortage(self, cluster: Sequence[Machines]) -> str:
         """What is needed, and what there is instead."""
-        parts = [f"{count * self.workers:g} {name}s" for name, count in self.needs.items()]
+        parts = [f"{count * self.least:g} {name}s" for name, count in self.needs.items()]
         room = sum(kind.workers(self.needs) for kind in cluster)
         return (
-            f"{self.workers} workers need {' and '.join(parts)}, each worker on one machine; the"
+            f"{self.least} workers need {' and '.join(parts)}, each worker on one machine; the"
             f" cluster has {described(cluster)}: room for {room:g}"
         )
 
 
 def place_workers(job: JobConfig, cluster: Sequence[Machines]) -> Placement:
-    """A GPU for each worker where all fit that way, else none.
+    """A GPU for each worker where the least number of workers fits that way, else none.
 
     Raises UsageError, which names what the cluster has, when that number can never fit.
     """

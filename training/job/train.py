@@ -51,7 +51,7 @@ def run_training(
         say("this run is complete: nothing to train")
         return summary(directory)
     build_network(config, inputs.decoder)
-    check_batch(config, max(1, config.job.workers))
+    check_batch(config, max(1, config.job.most_workers))
     directory.start(config, shards, inputs.data_sha256, code_version())
     with progress("epochs", config.epochs) as advance, _following(directory, advance):
         if config.job.workers == 0:
@@ -79,7 +79,7 @@ def _with_restarts(config: Config, shards: str, directory: RunDirectory) -> None
     Ray's own `max_failures` cannot tell the two apart. A machine that a cloud announces it takes
     back, and workers that did not start in time, are no failures to Ray: it tries again itself.
     """
-    _prepare_ray_train()
+    _prepare_ray_train(elastic=config.job.is_elastic)
     ensure_ray()
     # Chosen once: a restart takes no other kind of machine instead.
     placement = place_workers(config.job, machines())
@@ -101,13 +101,16 @@ def _with_restarts(config: Config, shards: str, directory: RunDirectory) -> None
             return
 
 
-def _prepare_ray_train() -> None:
+def _prepare_ray_train(*, elastic: bool) -> None:
     """Its settings; those that the user made stay."""
     os.environ.setdefault("RAY_TRAIN_ENABLE_PRINT_PATCH", "0")
     # Ray's 2 s are most of a short run, and of what a dead worker costs.
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.5")
-    # A busy machine takes longer than Ray's minute to start workers, and would never get there.
-    os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "600")
+    # A busy machine takes longer than Ray's minute to start workers, and would never get there. But
+    # Ray asks for as many as before until it has noticed that a machine is gone: what may go on
+    # with fewer must not wait for them.
+    seconds = "60" if elastic else "600"
+    os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", seconds)
 
 
 def _await_room(placement: Placement, directory: RunDirectory) -> None:
