@@ -11,6 +11,11 @@ from shards.world.projection import project
 def opened(
     browser: Any, report: Path, width: int = 1280, scheme: str = "light", **more: Any
 ) -> Any:
+    """A report, watched."""
+    return watched(browser, report.as_uri(), width, scheme, **more)
+
+
+def watched(browser: Any, url: str, width: int = 1280, scheme: str = "light", **more: Any) -> Any:
     """A page with the lists `noise` (console, errors, dialogs) and `requests`."""
     context = browser.new_context(
         viewport={"width": width, "height": 800}, color_scheme=scheme, **more
@@ -21,7 +26,7 @@ def opened(
     page.on("pageerror", lambda error: page.noise.append(str(error)))
     page.on("dialog", lambda dialog: page.noise.append(dialog.message))
     page.on("request", lambda request: page.requests.append(request.url))
-    page.goto(report.as_uri())
+    page.goto(url)
     return page
 
 

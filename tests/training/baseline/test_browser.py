@@ -10,26 +10,13 @@ from typing import Any
 
 import pytest
 
-from tests.queries.browsing import until
+from tests.queries.browsing import until, watched
 from tests.queries.conftest import browser  # noqa: F401
 from tests.training.baseline.conftest import ROUNDS, Playing
 from training.baseline.game import Game
 from training.baseline.journal import read_rows
 
 WIDTHS = [(1280, "light"), (390, "dark")]
-
-
-def visit(chromium: Any, url: str, width: int = 1280, scheme: str = "light", **more: Any) -> Any:
-    context = chromium.new_context(
-        viewport={"width": width, "height": 800}, color_scheme=scheme, **more
-    )
-    page = context.new_page()
-    page.noise, page.requests = [], []
-    page.on("console", lambda message: page.noise.append(message.text))
-    page.on("pageerror", lambda error: page.noise.append(str(error)))
-    page.on("request", lambda request: page.requests.append(request.url))
-    page.goto(url)
-    return page
 
 
 def join(page: Any, name: str = "Ada") -> None:
@@ -69,7 +56,7 @@ def test_a_game_by_keyboard(
     scheme: str,
 ) -> None:
     url = playing(game)
-    page = visit(browser, url, width, scheme)
+    page = watched(browser, url, width, scheme)
     join(page)
     for number in range(1, ROUNDS + 1):
         well(page, url, width)
@@ -92,7 +79,7 @@ def test_a_game_by_keyboard(
 
 
 def test_completion(game: Game, playing: Playing, browser: Any) -> None:  # noqa: F811
-    page = visit(browser, playing(game))
+    page = watched(browser, playing(game))
     join(page)
     page.locator("#guess-1").focus()
     page.keyboard.type("e")
@@ -122,7 +109,7 @@ def test_completion(game: Game, playing: Playing, browser: Any) -> None:  # noqa
 
 
 def test_without_scripts(game: Game, playing: Playing, browser: Any) -> None:  # noqa: F811
-    page = visit(browser, playing(game), java_script_enabled=False)
+    page = watched(browser, playing(game), java_script_enabled=False)
     page.fill("#name", "Ada")
     page.click("form[action='/join'] button")
     for number, text in enumerate(("UK", "", "brasil", "brazil"), 1):
@@ -156,7 +143,7 @@ def test_a_killed_server_loses_nothing(shards: Path, tmp_path: Path, browser: An
         return server, address.group()
 
     server, url = start()
-    page = visit(browser, url)
+    page = watched(browser, url)
     join(page)
     page.locator("#guess-1").focus()
     write(page, "brasil", "allem", "jap", "suede")

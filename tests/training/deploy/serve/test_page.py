@@ -8,7 +8,7 @@ import pytest
 
 from crawler.browser import launch_options
 from shards.world.projection import project
-from tests.queries.browsing import until
+from tests.queries.browsing import until, watched
 from tests.training.deploy.serve.serving import Served, photo, serving
 from training.deploy.serve.core import Core
 
@@ -36,19 +36,7 @@ def photos(tmp_path: Path) -> list[Path]:
 
 def opened(browser: Any, url: str, width: int, scheme: str = "light") -> Any:
     phone = width < 500
-    context = browser.new_context(
-        viewport={"width": width, "height": 844},
-        color_scheme=scheme,
-        has_touch=phone,
-        is_mobile=phone,
-    )
-    page = context.new_page()
-    page.noise, page.requests = [], []
-    page.on("console", lambda message: page.noise.append(message.text))
-    page.on("pageerror", lambda error: page.noise.append(str(error)))
-    page.on("request", lambda request: page.requests.append(request.url))
-    page.goto(url)
-    return page
+    return watched(browser, url, width, scheme, has_touch=phone, is_mobile=phone)
 
 
 def closed(page: Any, url: str, width: int) -> None:
