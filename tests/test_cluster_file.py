@@ -1,5 +1,6 @@
 """The cluster files are what Ray's own launcher accepts, and say the same on each cloud."""
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from shards.room import MOST
 ROOT = Path(__file__).parents[1]
 CLOUDS = ("ray_cluster.yaml", "cluster/gcp.yaml", "cluster/azure.yaml")
 SPOT = {"scraper", "enrich", "gpu"}
+NOT_ON_NODES = {".ci", ".gitignore", "CONTRIBUTING.md", "docs", "ray_cluster.yaml", "tests"}
 OWN = ("provider", "auth", "available_node_types")
 
 
@@ -78,6 +80,16 @@ def test_the_clouds_differ_in_their_machines_alone() -> None:
             assert same["max_workers"] == group["max_workers"]
             for resource in ("GPU", "browser"):
                 assert same["resources"].get(resource) == group["resources"].get(resource)
+
+
+def test_all_that_a_node_runs_is_copied_there_and_nothing_else(config: dict[str, Any]) -> None:
+    """Not `.`, whose checksum changes with every cache, and fails at a broken link in one."""
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, check=True)
+    top = {path.partition("/")[0] for path in tracked.stdout.decode().split()}
+    for mounted in (config["file_mounts"], load("cluster/onprem.yaml")["file_mounts"]):
+        here = {there.removeprefix("~/lostfound/"): path for there, path in mounted.items()}
+        del here["~/.ray/auth_token"]
+        assert here == {path: path for path in top - NOT_ON_NODES}
 
 
 def test_nodes_start_ray_as_those_on_premises_do(config: dict[str, Any]) -> None:
