@@ -12,6 +12,7 @@ from crawler.stats import WorkerState, WorkerStats
 from shards import metrics
 from shards.errors import LostFoundError, WorkError
 from shards.fanout import ensure_ray
+from shards.nodes import NodeFacts, check_this_node, facts_of_driver
 from shards.room import cluster_room
 
 POLL_SECONDS = 0.5
@@ -48,10 +49,12 @@ def run_fleet(job: Job, wanted: Callable[[], int], on_poll: OnPoll) -> int:
 class WorkerActor:
     """The worker of one job in its own process. Asynchronous: `stop` is heard while `run` runs."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, driver: NodeFacts | None) -> None:
         self._worker = job.worker()
+        self._driver = driver
 
     async def run(self) -> None:
+        check_this_node(self._driver)
         await self._worker.run()
 
     async def stop(self) -> None:
@@ -66,7 +69,7 @@ class _Member:
 
     def __init__(self, job: Job, actor_class: Any) -> None:
         self.job = job
-        self.actor = actor_class.remote(job)
+        self.actor = actor_class.remote(job, facts_of_driver())
         self.run = self.actor.run.remote()
         self.stats = WorkerStats(job.writer)
         self.started = False

@@ -5,8 +5,9 @@ import socket
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
-from shards.errors import UsageError
-from shards.nodes import check_nodes
+from shards.errors import StorageError, UsageError
+from shards.nodes import NodeFacts, check_nodes, check_this_node, facts_of_driver
+from shards.room import has_several_machines
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -53,9 +54,23 @@ def _connect(options: dict[str, Any]) -> None:
         raise UsageError(f"{words}; use the same checkout on both, after `make setup`") from None
 
 
-def default_workers() -> int:
-    """As many as this machine has cores."""
+def cores_here() -> int:
+    """Of this machine."""
     return os.cpu_count() or 1
+
+
+def default_workers() -> int:
+    """As many as this machine has cores; on a cluster, as all machines have that are there.
+
+    Machines that a cluster would start are not counted: they cost money, and `--workers` asks for
+    them.
+    """
+    if not os.environ.get("RAY_ADDRESS"):
+        return cores_here()
+    import ray
+
+    ensure_ray()
+    return max(cores_here(), int(ray.cluster_resources().get("CPU", 0)))  # type: ignore[no-untyped-call]
 
 
 def fan_out(
@@ -71,7 +86,8 @@ def fan_out(
 
     With one worker everything happens in this process, without Ray. With more, each item is one
     Ray task and at most `workers` run at a time. An exception in `function` ends the iteration
-    and is raised here as itself.
+    and is raised here as itself; but what fails on a storage is done once more where there are
+    several machines.
     """
     if workers <= 1:
         for item in items:
@@ -82,22 +98,37 @@ def fan_out(
     import ray
 
     ensure_ray()
+    driver = facts_of_driver()
     # A task whose machine goes is done again, elsewhere: all of them write atomically, the same
     # bytes each time. Its own exceptions are no accident and end the run.
     task: Any = ray.remote(num_cpus=1, max_retries=3, retry_exceptions=False)(_call)
     waiting = iter(items)
-    running: list[Any] = []
+    running: dict[Any, Item] = {}
+    second: set[Any] = set()
+    several = has_several_machines()
+
+    def start(item: Item) -> Any:
+        reference = task.remote(function, item, driver)
+        running[reference] = item
+        return reference
+
     try:
         while True:
             while len(running) < workers and (item := next(waiting, _END)) is not _END:
-                running.append(task.remote(function, item))
+                start(item)
             if not running:
                 return
-            done, running = ray.wait(running, num_returns=1)
+            (done, *_), _ = ray.wait([*running], num_returns=1)
+            item = running.pop(done)
             try:
-                node, result = ray.get(done[0])
+                node, result = ray.get(done)
             except ray.exceptions.RayTaskError as error:
-                raise error.cause from None
+                cause = error.cause
+                # Cut off, a machine cannot reach the storage either, and that may be heard first.
+                if isinstance(cause, StorageError) and several and done not in second:
+                    second.add(start(item))
+                    continue
+                raise cause from None
             on_node(node)
             yield result
     finally:
@@ -105,8 +136,11 @@ def fan_out(
             ray.cancel(reference, force=True)
 
 
-def _call(function: Callable[[Item], Result], item: Item) -> tuple[str, Result]:
+def _call(
+    function: Callable[[Item], Result], item: Item, driver: NodeFacts | None
+) -> tuple[str, Result]:
     """What Ray runs: it refuses a partial function, which `function` may be. First, where."""
+    check_this_node(driver)
     return socket.gethostname(), function(item)
 
 

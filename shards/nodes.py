@@ -5,10 +5,12 @@ libraries would break that without a word.
 """
 
 import hashlib
+import os
 import platform
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,10 @@ def facts_here() -> NodeFacts:
     """Those of this process's machine."""
     root = Path(__file__).parents[1]
     return NodeFacts(platform.python_version(), _libraries(), code_digest(root))
+
+
+_facts_of_process = cache(facts_here)
+"""The same for each of the many tasks of a process."""
 
 
 def code_digest(root: Path) -> str:
@@ -96,6 +102,27 @@ def refusal(here: NodeFacts, nodes: Mapping[str, NodeFacts | str]) -> str:
     )
 
 
+def facts_of_driver() -> NodeFacts | None:
+    """What tasks are given to compare their machine with: None without a cluster."""
+    return _facts_of_process() if os.environ.get("RAY_ADDRESS") else None
+
+
+def check_this_node(driver: NodeFacts | None) -> None:
+    """For tasks and actors: raises UsageError where this machine runs something else.
+
+    `check_nodes` has seen only the machines that were there when the work began; others join later,
+    on a cluster that grows from nothing all of them.
+    """
+    if driver is None:
+        return
+    import ray
+
+    here = _facts_of_process()
+    if here != driver:
+        address = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
+        raise UsageError(refusal(driver, {address: here}))
+
+
 def check_nodes() -> None:
     """Asks every node of the cluster that this process is connected to.
 
@@ -105,7 +132,7 @@ def check_nodes() -> None:
     import ray
 
     nodes = [n for n in ray.nodes() if n["Alive"]]  # type: ignore[no-untyped-call]
-    if len(nodes) > 1 and (message := refusal(facts_here(), _ask(nodes))):
+    if len(nodes) > 1 and (message := refusal(_facts_of_process(), _ask(nodes))):
         raise UsageError(message)
 
 

@@ -18,7 +18,7 @@ from shards.attribution import ATTRIBUTION_NAME, write_attribution
 from shards.console import progress
 from shards.database import connect
 from shards.errors import UsageError, WorkError
-from shards.fanout import default_workers
+from shards.fanout import cores_here
 from shards.labels import LABELS_NAME, Labels, load_labels
 from shards.manifest import (
     CARD_NAME,
@@ -89,7 +89,7 @@ def _defects(
     store: Store, directory: Path, manifest: Manifest, workers: int | None
 ) -> Iterator[str]:
     yield from manifest_defect(directory)
-    with ThreadPoolExecutor(workers or default_workers()) as pool:
+    with ThreadPoolExecutor(workers or cores_here()) as pool:
         wrong: dict[str, str] = {}
         with progress("files", len(manifest.files)) as advance:
             checks = pool.map(partial(_file_defect, store), manifest.files)

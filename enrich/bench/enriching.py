@@ -28,7 +28,7 @@ from enrich.run import enrich_dataset
 from shards.capture import Capture
 from shards.console import say_nothing
 from shards.errors import WorkError
-from shards.fanout import default_workers
+from shards.fanout import cores_here
 from shards.layout import DatasetLayout
 from shards.segment import SegmentWriter
 
@@ -80,7 +80,7 @@ def bench_enrich(images: int = 2000, rounds: int = 3, photos: Path | None = None
     is not in it, on neither side (`startup_seconds`: ours).
     """
     scenes = read_scenes(photos) if photos else []
-    cpus = default_workers()
+    cpus = cores_here()
     context = multiprocessing.get_context("spawn")  # a copy of a process with threads may hang
     with ProcessPoolExecutor(cpus, context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
         bench = _Bench(pool, cpus, images, rounds, scenes)

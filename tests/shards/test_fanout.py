@@ -2,10 +2,11 @@
 
 import socket
 from functools import partial
+from pathlib import Path
 
 import pytest
 
-from shards.errors import WorkError
+from shards.errors import StorageError, WorkError
 from shards.fanout import fan_out
 
 
@@ -62,3 +63,31 @@ def test_says_which_machine_did_it(ray_cluster: None, workers: int) -> None:
     nodes: list[str] = []
     assert len(list(fan_out(square, range(3), workers=workers, on_node=nodes.append))) == 3
     assert nodes == [socket.gethostname()] * 3
+
+
+def fail_on_storage(folder: Path, often: int, number: int) -> int:
+    """So often, as a machine does that is cut off."""
+    with open(folder / str(number), "a") as file:
+        file.write("x")
+    if (folder / str(number)).stat().st_size <= often:
+        raise StorageError("s3://bucket: no connection")
+    return number
+
+
+def test_what_fails_on_a_storage_is_done_once_more_on_several_machines(
+    ray_cluster: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shards.fanout.has_several_machines", lambda: True)
+    done = fan_out(partial(fail_on_storage, tmp_path, 1), range(4), workers=2)
+    assert sorted(done) == [0, 1, 2, 3]
+    assert {path.stat().st_size for path in tmp_path.iterdir()} == {2}
+    with pytest.raises(StorageError, match="no connection"):
+        list(fan_out(partial(fail_on_storage, tmp_path, 4), range(1), workers=2))
+    assert (tmp_path / "0").stat().st_size == 4
+
+
+def test_what_fails_on_a_storage_fails_at_once_on_one_machine(
+    ray_cluster: None, tmp_path: Path
+) -> None:
+    with pytest.raises(StorageError):
+        list(fan_out(partial(fail_on_storage, tmp_path, 1), range(1), workers=2))

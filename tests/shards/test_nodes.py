@@ -1,13 +1,24 @@
 """Machines that run other code are refused by one line that says which and what."""
 
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from shards.nodes import NodeFacts, code_digest, difference, facts_here, refusal
+from shards.errors import UsageError
+from shards.fanout import fan_out
+from shards.nodes import (
+    NodeFacts,
+    code_digest,
+    difference,
+    facts_here,
+    facts_of_driver,
+    refusal,
+)
 
+ROOT = Path(__file__).parents[2]
 HERE = NodeFacts("3.11.7", {"numpy": "2.4.0", "torch": "2.15.0"}, "a" * 64)
 
 
@@ -55,3 +66,52 @@ def test_this_machine_knows_its_own() -> None:
     assert facts.python == ".".join(map(str, sys.version_info[:3]))
     assert facts.libraries["numpy"]
     assert len(facts.code) == 64
+
+
+def test_a_machine_that_joined_later_is_compared_by_its_first_task(
+    ray_cluster: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = replace(facts_here(), code="b" * 64)
+    monkeypatch.setattr("shards.fanout.facts_of_driver", lambda: other)
+    with pytest.raises(UsageError, match=r"^[\d.]+: other lostfound code \(.*make setup"):
+        list(fan_out(str, range(4), workers=2))
+
+
+def test_without_a_cluster_nothing_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    assert facts_of_driver() is None
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    assert facts_of_driver() == facts_here()
+
+
+JOINS_LATER = """
+import os, sys, time
+from ray.cluster_utils import Cluster
+cluster = Cluster(
+    initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
+)
+os.environ["RAY_ADDRESS"] = cluster.address
+from shards.fanout import fan_out
+
+def wait(number):
+    time.sleep(0.2)
+    return number
+
+for done, number in enumerate(fan_out(wait, range(600), workers=2)):
+    if done == 3:
+        cluster.add_node(num_cpus=1, env_vars={"PYTHONPATH": sys.argv[1]})
+"""
+
+
+@pytest.mark.slow
+def test_a_node_with_another_library_joins_while_the_work_is_done(tmp_path: Path) -> None:
+    """Not with other code: tasks on this machine import what their driver imports."""
+    found = tmp_path / "typer-0.0.1.dist-info"
+    found.mkdir()
+    (found / "METADATA").write_text("Metadata-Version: 2.1\nName: typer\nVersion: 0.0.1\n")
+    done = subprocess.run(
+        [sys.executable, "-c", JOINS_LATER, str(tmp_path)],
+        cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "typer 0.0.1 instead of" in done.stderr.splitlines()[-1]

@@ -13,6 +13,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +21,7 @@ from shards.atomic import write_json, write_text
 from shards.console import print_line, progress
 from shards.errors import LostFoundError, WorkError
 from shards.fanout import ensure_ray
+from shards.nodes import NodeFacts, check_this_node, facts_of_driver
 from shards.version import code_version
 from training.config import Config, config_from, dump_config
 from training.data.remote import where_shards_are
@@ -145,7 +147,7 @@ def _race(
                 self.advance()
 
         results = tune.Tuner(
-            tune.with_resources(_run_trial, needs),
+            tune.with_resources(partial(_run_trial, facts_of_driver()), needs),
             param_space={"trial": tune.grid_search(values)},
             tune_config=tune.TuneConfig(
                 scheduler=_asha(first) if scheduler == "asha" else None, reuse_actors=False
@@ -188,7 +190,7 @@ def _asha(config: Config) -> Any:
     )
 
 
-def _run_trial(values: dict[str, Any]) -> None:
+def _run_trial(driver: NodeFacts | None, values: dict[str, Any]) -> None:
     """What each Tune trial runs, in its own process. Goes on from the run's checkpoint."""
     import torch
     from ray import tune
@@ -206,6 +208,7 @@ def _run_trial(values: dict[str, Any]) -> None:
     if directory.model.is_file():
         return
     try:
+        check_this_node(driver)
         inputs = read_inputs(config, trial["shards"])
         directory.start(config, trial["shards"], inputs.data_sha256, code_version())
         train(config, inputs, directory, Process(device=local_device()), report)

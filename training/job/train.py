@@ -15,8 +15,9 @@ from typing import Any
 
 from shards import metrics
 from shards.console import Advance, print_line, progress
-from shards.errors import LostFoundError, WorkError
+from shards.errors import LostFoundError, StorageError, WorkError
 from shards.fanout import ensure_ray
+from shards.nodes import check_this_node, facts_of_driver
 from shards.version import code_version
 from training.config import Config, config_from, config_hash, dump_config
 from training.data.remote import where_shards_are
@@ -129,7 +130,10 @@ def _await_room(placement: Placement, directory: RunDirectory) -> None:
 
 
 def _fit(config: Config, shards: str, directory: RunDirectory, placement: Placement) -> None:
-    """One Ray Train run. Raises a worker's own LostFoundError as itself."""
+    """One Ray Train run. Raises a worker's own LostFoundError as itself.
+
+    But not of a storage: to a machine that is cut off, the storage is gone, too.
+    """
     from ray.train import RunConfig, ScalingConfig, WorkerGroupError
     from ray.train.torch import TorchTrainer
 
@@ -141,6 +145,7 @@ def _fit(config: Config, shards: str, directory: RunDirectory, placement: Placem
             "config": config.model_dump(mode="json"),
             "shards": shards,
             "directory": str(directory.path),
+            "driver": facts_of_driver(),
         },
         scaling_config=ScalingConfig(
             num_workers=placement.workers,
@@ -154,7 +159,7 @@ def _fit(config: Config, shards: str, directory: RunDirectory, placement: Placem
         trainer.fit()
     except WorkerGroupError as error:
         for failure in error.worker_failures.values():
-            if isinstance(failure, LostFoundError):
+            if isinstance(failure, LostFoundError) and not isinstance(failure, StorageError):
                 raise failure from None
         raise
 
@@ -165,6 +170,7 @@ def _train_worker(values: dict[str, Any]) -> None:
     import ray.train.torch
     import torch
 
+    check_this_node(values["driver"])
     config = config_from(values["config"])
     context = ray.train.get_context()
     torch.set_num_threads(config.job.cpus_per_worker)
