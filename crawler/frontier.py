@@ -7,7 +7,7 @@ are all committed is done whatever stands here.
 
 import json
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -19,6 +19,8 @@ from crawler.sqlite import SqliteFile
 
 FILE_NAME = "frontier.sqlite"
 MAX_ATTEMPTS = 5
+PAGE = 10_000
+"""Items that are read at a time."""
 
 
 class TaskState(StrEnum):
@@ -307,9 +309,13 @@ class SqliteFrontier:
         with self._file.transaction():
             return self._tally(TOTAL)
 
-    def items(self) -> dict[str, str]:
-        """Item to task, for everything that was admitted."""
-        return dict(self._all("SELECT key, task_id FROM items"))
+    def items(self) -> Iterator[tuple[str, str]]:
+        """Item and task of everything that was admitted, in the order of the items' keys."""
+        query = "SELECT key, task_id FROM items WHERE key > ? ORDER BY key LIMIT ?"
+        after = ""
+        while page := self._all(query, after, PAGE):
+            yield from page
+            after = page[-1][0]
 
     def done(self, task_id: str, detail: str = "", children: Iterable[NewTask] = ()) -> None:
         now = self._clock()
@@ -381,9 +387,9 @@ class SqliteFrontier:
         rows = self._all("SELECT state, min(changed_at) FROM tasks GROUP BY state")
         return {TaskState(state): since for state, since in rows}
 
-    def _all(self, query: str) -> list[Any]:
+    def _all(self, query: str, *values: Any) -> list[Any]:
         with self._file.explained():
-            return self._file.db.execute(query).fetchall()
+            return self._file.db.execute(query, values).fetchall()
 
     def close(self) -> None:
         self._file.close()

@@ -130,6 +130,16 @@ class Ledger:
         query = "SELECT key FROM failures WHERE task_id = ?"
         return self.keys_of_task(task_id) | {key for (key,) in self._all(query, task_id)}
 
+    def settled(self, after: str, limit: int) -> list[tuple[str, bool]]:
+        """The next keys behind `after`, in their order, with whether the item came or failed."""
+        query = (
+            "SELECT key, 1 FROM captures WHERE key > ?1 UNION ALL"
+            " SELECT key, 0 FROM failures WHERE key > ?1 ORDER BY key LIMIT ?2"
+        )
+        with self._file.explained():
+            found = self._file.db.execute(query, (after, limit)).fetchall()
+        return [(key, bool(came)) for key, came in found]
+
     def tasks(self) -> dict[str, int]:
         """Committed captures by task; 0 for a task that only holds a picture."""
         query = (

@@ -4,8 +4,12 @@ Only needed at the start of a run that may not agree with its frontier, and for 
 """
 
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
+from heapq import merge
+from itertools import groupby
+from operator import attrgetter, itemgetter
 from pathlib import Path
 
 from crawler.frontier import Item, SqliteFrontier
@@ -19,6 +23,11 @@ from shards.segment import OPEN_SUFFIX, segment_name
 from shards.tar import padded
 
 HEADER_BYTES = tarfile.BLOCKSIZE
+PAGE = 1000
+"""Items of a ledger at a time."""
+_LAST = chr(0x10FFFF)
+"""Behind every key."""
+_END: tuple[str, Iterator[tuple[str, bool]]] = (_LAST, iter(()))
 
 
 def captures_of(directory: Path) -> Iterator[Capture]:
@@ -26,51 +35,90 @@ def captures_of(directory: Path) -> Iterator[Capture]:
 
     Raises WorkError for a segment that is missing or damaged.
     """
-    for ledger_path in ledger_paths(directory):
-        writer = ledger_path.name.removesuffix(SUFFIX)
-        by_segment: dict[int, list[Row]] = {}
-        for row in _rows(ledger_path):
-            by_segment.setdefault(row.segment, []).append(row)
-        for number, rows in by_segment.items():
-            yield from _read(directory / segment_name(writer, number), rows)
+    for _, captures in _segments(directory):
+        yield from captures
 
 
 def reconcile(directory: Path, frontier: SqliteFrontier) -> None:
     """Makes the frontier's items those that were captured, while no worker lives.
 
     What a killed worker was given but did not commit is given out anew. A frontier that is new is
-    told which task each capture belongs to, and which square of 1 km².
+    told which task each capture belongs to, and which square of 1 km². Memory does not grow with
+    the number of captures.
     """
-    captured = {row.key: row.task_id for path in ledger_paths(directory) for row in _rows(path)}
-    given = frontier.items()
-    open_ones = _without_failures(directory, given.keys() - captured)
-    for task_id, keys in _by_task({key: given[key] for key in open_ones}).items():
+    found = compare(frontier.items(), _settled(directory))
+    for task_id, keys in found.open.items():
         frontier.disown(keys, task_id)
-    unknown = {key: captured[key] for key in captured.keys() - given.keys()}
-    if not unknown:
+    if not found.unknown:
         return
-    squares = {one.key: _square(one) for one in captures_of(directory) if one.key in unknown}
-    for task_id, keys in _by_task(unknown).items():
-        frontier.admit([Item(key, squares[key]) for key in keys], task_id)
+    for rows, captures in _segments(directory):
+        tasks = {row.key: row.task_id for row in rows}
+        by_task: dict[str, list[Item]] = {}
+        for one in captures:
+            by_task.setdefault(tasks[one.key], []).append(Item(one.key, _square(one)))
+        for task_id, items in by_task.items():
+            frontier.admit(items, task_id)
 
 
-def _without_failures(directory: Path, keys: set[str]) -> set[str]:
-    """Those that nobody recorded as failed: failures stay with their task, for `--retry`."""
-    for path in ledger_paths(directory) if keys else ():
+@dataclass(frozen=True, slots=True)
+class Differences:
+    open: dict[str, list[str]]
+    """By task, what it was given that neither came nor failed: few, those of interrupted tasks."""
+    unknown: bool
+    """Something came that nobody was given."""
+
+
+def compare(given: Iterable[tuple[str, str]], settled: Iterable[tuple[str, bool]]) -> Differences:
+    """Of items with their tasks, and items with whether they came; both in the order of keys.
+
+    An item may be settled more than once.
+    """
+    open_ones: dict[str, list[str]] = {}
+    unknown = False
+    rest = groupby(settled, key=itemgetter(0))
+    key, ends = next(rest, _END)
+    for item, task_id in given:
+        while key < item:
+            unknown = unknown or any(came for _, came in ends)
+            key, ends = next(rest, _END)
+        if key == item:
+            key, ends = next(rest, _END)
+        else:
+            open_ones.setdefault(task_id, []).append(item)
+    while key != _LAST and not unknown:
+        unknown = any(came for _, came in ends)
+        key, ends = next(rest, _END)
+    return Differences(open_ones, unknown)
+
+
+def _settled(directory: Path) -> Iterator[tuple[str, bool]]:
+    """Every item that came or failed, of all ledgers, in the order of keys."""
+    return merge(*map(_settled_of, ledger_paths(directory)))
+
+
+def _settled_of(path: Path) -> Iterator[tuple[str, bool]]:
+    """Page by page: as many ledgers as there were workers cannot be open at a time."""
+    after = ""
+    while True:
         with closing(Ledger(path, read_only=True)) as ledger:
-            keys = {key for key in keys if ledger.failure(key) is None}
-    return keys
-
-
-def _by_task(tasks: dict[str, str]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for key, task_id in sorted(tasks.items()):
-        found.setdefault(task_id, []).append(key)
-    return found
+            page = ledger.settled(after, PAGE)
+        yield from page
+        if len(page) < PAGE:
+            return
+        after = page[-1][0]
 
 
 def _square(capture: Capture) -> str:
     return square_km(float(capture.lat), float(capture.lon))
+
+
+def _segments(directory: Path) -> Iterator[tuple[list[Row], Iterator[Capture]]]:
+    """Rows and captures of each."""
+    for ledger_path in ledger_paths(directory):
+        writer = ledger_path.name.removesuffix(SUFFIX)
+        for number, group in groupby(_rows(ledger_path), key=attrgetter("segment")):
+            rows = list(group)
+            yield rows, _read(directory / segment_name(writer, number), rows)
 
 
 def _rows(ledger_path: Path) -> list[Row]:

@@ -12,7 +12,7 @@ import json, sys
 from pathlib import Path
 import ray
 from ray.cluster_utils import Cluster
-cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
 cluster.add_node(num_cpus=1, resources={"browser": 2})
 ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
 from crawler.crawl import CrawlPlan, run_crawl
