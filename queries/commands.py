@@ -11,8 +11,6 @@ from queries.selection.commands import select
 from shards.bench import bench_group
 from shards.console import print_line, print_summary
 from shards.dataset import open_dataset
-from shards.errors import UsageError
-from shards.remote import is_address
 
 DATASET = typer.Argument(
     ..., help="The dataset directory, or its address: s3://, gs://, …", show_default=False
@@ -122,7 +120,9 @@ def calibrate(
 
 
 def takedown(
-    path: str = typer.Argument(help="A dataset, or a shard directory that stands alone."),
+    path: str = typer.Argument(
+        help="A dataset, or a shard directory that stands alone; or its address."
+    ),
     names: list[str] | None = typer.Argument(
         None, help="Keys, addresses of pages, SHA-256 of captured files.", show_default=False
     ),
@@ -139,12 +139,8 @@ def takedown(
     from queries.takedown import takedown as run
     from shards.fanout import default_workers
 
-    if is_address(path):
-        raise UsageError(
-            f"{path}: takedown works in a directory; run `lostfound deny` there, and build again"
-        )
     summary = run(
-        Path(path),
+        path,
         names or [],
         where,
         reason=reason,
@@ -167,3 +163,8 @@ def takedown(
     print_summary("Takedown", shown, as_json=False)
     for one in [] if dry_run else sets:
         print_line(f"note: if {one['path']} is published anywhere, publish it again")
+    if summary["keeps_versions"] and not dry_run:
+        print_line(
+            f"note: {path} keeps earlier versions of files; what was removed can be read in them"
+            " until the bucket's owner lets them expire"
+        )

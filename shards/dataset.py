@@ -66,10 +66,9 @@ def whole_folder(where: str) -> Iterator[Path]:
 
 
 def _files(layout: DatasetLayout, part: str) -> list[str]:
-    names = layout.store.sizes(part)
-    if not names and layout.store.size(part) is not None:
+    if layout.store.size(part) is not None:  # first: not every storage lists what is no folder
         return [part]
-    return [name for name in names if not name.endswith(LARGE)]
+    return [name for name in layout.store.sizes(part) if not name.endswith(LARGE)]
 
 
 class _Elsewhere(DatasetLayout):

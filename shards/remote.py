@@ -60,7 +60,8 @@ class Remote:
         self.path = path
         self._sleep = sleep
         self._patient = True
-        self._atomic = urlsplit(url).scheme in _OBJECT_STORES
+        self.atomic = urlsplit(url).scheme in _OBJECT_STORES
+        """Whether the storage itself shows a file only when it is whole."""
         self._opened: dict[str, Any] = {}
         """Files that ranges are read from: opening one asks for its size."""
         self._lock = threading.Lock()
@@ -70,7 +71,7 @@ class Remote:
         from pyarrow.fs import FileType
 
         bucket = self.path.partition("/")[0]
-        if self._atomic and self._ask_bucket(bucket) is FileType.NotFound:
+        if self.atomic and self._ask_bucket(bucket) is FileType.NotFound:
             raise UsageError(f"{self.url}: there is no bucket {bucket}; make it first")
 
     def _ask_bucket(self, bucket: str) -> Any:
@@ -79,8 +80,11 @@ class Remote:
         except Exception:  # credentials may be for objects only, and storages differ
             return None
 
-    def sizes(self, folder: str) -> dict[str, int]:
-        """Bytes by name of every file below `folder`, which need not exist."""
+    def sizes(self, folder: str, *, unfinished: bool = False) -> dict[str, int]:
+        """Bytes by name of every file below `folder`, which need not exist.
+
+        With `unfinished` also of those that an interrupted writer may have left there.
+        """
         from pyarrow.fs import FileSelector, FileType
 
         root = self._full(folder)
@@ -89,7 +93,8 @@ class Remote:
         return {
             info.path.strip("/").removeprefix(root).strip("/"): info.size
             for info in found
-            if info.type is FileType.File and not info.base_name.startswith(TEMPORARY_PREFIX)
+            if info.type is FileType.File
+            and (unfinished or not info.base_name.startswith(TEMPORARY_PREFIX))
         }
 
     def put(self, local: Path, name: str) -> None:
@@ -119,6 +124,13 @@ class Remote:
         """A file that is not there is no error."""
         if self.exists(name):
             self._try(name, lambda: self._remove(name))
+
+    def versioned(self, name: str) -> bool:
+        """Whether the storage says that it keeps earlier versions of a file; not all of them say.
+
+        A file that is not there says nothing.
+        """
+        return self.exists(name) and self._try(name, lambda: self._has_version(name))
 
     def copy(self, name: str, to: str) -> None:
         """Inside the storage: the bytes do not come here."""
@@ -195,7 +207,7 @@ class Remote:
     def _appear(self, name: str, write: Callable[[str], None]) -> None:
         """Object stores show a file when it is whole; elsewhere a rename does that."""
         final = self._full(name)
-        if self._atomic:
+        if self.atomic:
             write(final)
             return
         folder, _, file = final.rpartition("/")
@@ -218,10 +230,17 @@ class Remote:
 
     def _etag(self, name: str) -> str:
         """Empty where the storage has none."""
+        return self._stated(name, "etag").strip('"')
+
+    def _has_version(self, name: str) -> bool:
+        return self._stated(name, "versionid") not in ("", "null")
+
+    def _stated(self, name: str, what: str) -> str:
+        """What the storage says of a file; empty where it does not."""
         with self.files.open_input_stream(self._full(name)) as stream:
             tags = {key.lower(): value for key, value in (stream.metadata() or {}).items()}
-        found = tags.get("etag", b"")
-        return (found.decode() if isinstance(found, bytes) else str(found)).strip('"')
+        found = tags.get(what, b"")
+        return found.decode() if isinstance(found, bytes) else str(found)
 
     def _digest(self, name: str) -> str:
         digest = hashlib.sha256()

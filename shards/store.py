@@ -78,7 +78,11 @@ class Store(ABC):
 
     @abstractmethod
     def remove_folder(self, folder: str) -> None:
-        """With all that is in it."""
+        """With all that is in it; one that is not there is no error."""
+
+    @abstractmethod
+    def keeps_versions(self, name: str) -> bool:
+        """Whether the store is known to keep this file's bytes once it is removed or replaced."""
 
     @abstractmethod
     def writing(self, name: str) -> AbstractContextManager[Path]:
@@ -195,7 +199,11 @@ class Folder(Store):
                 Path(path).rmdir()
 
     def remove_folder(self, folder: str) -> None:
-        shutil.rmtree(self.root / folder)
+        with suppress(FileNotFoundError):
+            shutil.rmtree(self.root / folder)
+
+    def keeps_versions(self, name: str) -> bool:  # noqa: ARG002 - a folder keeps none
+        return False
 
     @contextmanager
     def writing(self, name: str) -> Iterator[Path]:
@@ -241,7 +249,7 @@ class Bucket(Store):
         return self.remote.size(name)
 
     def tree(self) -> list[tuple[str, bool]]:
-        return [(name, False) for name in sorted(self.sizes())]
+        return [(name, False) for name in sorted(self.remote.sizes("", unfinished=True))]
 
     def oddity(self, name: str) -> str:  # noqa: ARG002 - all files of a storage are plain
         return ""
@@ -274,15 +282,23 @@ class Bucket(Store):
                 pass
 
     def prepare(self, folder: str) -> None:
-        """A storage has no folders, and no unfinished files."""
+        """A storage has no folders, but some show a file before it is whole."""
+        if not self.remote.atomic:
+            there = self.remote.sizes(folder, unfinished=True)
+            for name in there.keys() - self.remote.sizes(folder).keys():
+                self.remove(f"{folder}/{name}")
 
     def prune(self, folder: str) -> None:
-        """A storage has no folders."""
+        self.prepare(folder)
 
     def remove_folder(self, folder: str) -> None:
+        there = self.remote.sizes(folder, unfinished=True)
         with ThreadPoolExecutor(REQUESTS) as threads:
-            for _ in threads.map(self.remove, self.sizes(folder)):
+            for _ in threads.map(self.remove, [f"{folder}/{name}" for name in there]):
                 pass
+
+    def keeps_versions(self, name: str) -> bool:
+        return self.remote.versioned(name)
 
     @contextmanager
     def writing(self, name: str) -> Iterator[Path]:

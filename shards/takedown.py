@@ -1,11 +1,12 @@
-"""Removes samples from a shard directory that stands alone, from its own metadata and tars.
+"""Removes samples from a shard set that stands alone, in a directory or at an address.
 
 What results is what `build` would write without them: rows keep their positions, so only the shards
 that hold a removed sample change, and those that it joins with. The manifest names the removed keys
 as `opted_out`.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,11 +21,12 @@ from shards.labels import LABELS_NAME, load_labels
 from shards.manifest import MANIFEST_NAME, Manifest, load_manifest, metadata_path
 from shards.named import Named, find_named, same_pictures
 from shards.paths import duckdb_path
+from shards.remote import is_address
 from shards.rights import SHARE_ALIKE_SQL
 from shards.rows import MEMORY_BYTES, SelectedRows, Selection
 from shards.schema import SHARD_SCHEMA
-from shards.shardset import finish_set, remove_set, write_set
-from shards.store import Folder
+from shards.shardset import FOLDERS, finish_set, remove_set, staging_of, write_set
+from shards.store import Store, open_store
 from shards.version import code_version
 
 
@@ -41,15 +43,63 @@ class Rewritten:
     """Of them, tars whose bytes are new."""
 
 
-def rewrite_without(directory: Path, keys: Collection[str], *, workers: int = 1) -> Rewritten:
+def place_of(where: str | Path) -> tuple[Store, str]:
+    """The store around a shard set, in which it is made anew, and its name there.
+
+    Raises UsageError for an address that cannot be used, also for a whole bucket.
+    """
+    if not is_address(str(where)):
+        path = Path(where)
+        path = path if path.name not in ("", "..") else path.resolve()
+        return open_store(path.parent), path.name
+    around, _, name = str(where).rstrip("/").rpartition("/")
+    if around.endswith("/"):
+        raise UsageError(
+            f"{where}: a takedown needs room beside the shard set; move it into a folder of its"
+            " own, or give a dataset"
+        )
+    return open_store(around), name
+
+
+@contextmanager
+def described(store: Store, name: str) -> Iterator[Path]:
+    """A folder of this machine that has all of a shard set but its tars."""
+    with store.at_hand(one for one in store.sizes(name) if not one.endswith(".tar")) as root:
+        yield root / name
+
+
+def rewrite_without(where: str | Path, keys: Collection[str], *, workers: int = 1) -> Rewritten:
     """Removes the samples with these keys, of which the others take no notice.
 
-    A shard set of which nothing remains is removed. Raises WorkError when the directory is not a
-    whole shard set of this version, and leaves it as it was.
+    A shard set of which nothing remains is removed. Raises WorkError when it is not a whole one of
+    this version, and leaves it as it was.
     """
-    store, name = Folder(directory.parent), directory.name
+    store, name = place_of(where)
     finish_set(store, name)
-    manifest = load_manifest(directory)
+    with described(store, name) as directory:
+        manifest = load_manifest(directory)
+        gone = sorted(set(keys) & set(keys_of(directory, manifest)))
+        if gone and len(gone) < manifest.samples:
+            _write_without(store, directory, manifest, gone, workers)
+    clear_staging(store, name)
+    if gone and len(gone) == manifest.samples:
+        remove_set(store, name)
+    return rewritten(where, manifest, len(gone))
+
+
+def clear_staging(store: Store, name: str) -> None:
+    """Removes what an interrupted build of a shard set has left: it may hold what must go."""
+    store.remove(f"{staging_of(name)}/{MANIFEST_NAME}")  # nobody finishes it from now on
+    store.remove_folder(staging_of(name))
+    if store.size(f"{name}/{MANIFEST_NAME}") is not None:
+        for folder in (name, *(f"{name}/{one}" for one in FOLDERS)):
+            store.prepare(folder)
+
+
+def _write_without(
+    store: Store, directory: Path, manifest: Manifest, gone: list[str], workers: int
+) -> None:
+    name = directory.name
     columns = [(column.name, column.type) for column in manifest.columns]
     if columns != [(field.name, str(field.type)) for field in SHARD_SCHEMA]:
         raise WorkError(
@@ -59,38 +109,39 @@ def rewrite_without(directory: Path, keys: Collection[str], *, workers: int = 1)
     selection = Selection(
         directory / MANIFEST_NAME, manifest.selection, load_labels(directory / LABELS_NAME)
     )
-    gone = sorted(set(keys) & set(keys_of(directory, manifest)))
-    if not gone:
-        return Rewritten(str(directory), 0, len(manifest.tars()), 0)
-    if len(gone) == manifest.samples:
-        remove_set(store, name)
-        return Rewritten(str(directory), len(gone), 0, 0)
     with connect(directory.parent, MEMORY_BYTES) as connection:
         rows = _rows(connection, directory, manifest, gone)
         about = _without(manifest, rows, gone)
         write_set(store, name, rows, name, about, selection, workers=workers)
-    return rewritten(directory, manifest, len(gone))
 
 
-def rewritten(directory: Path, before: Manifest, removed: int) -> Rewritten:
+def rewritten(where: str | Path, before: Manifest, removed: int) -> Rewritten:
     """What became of a shard set that had the manifest `before`."""
+    store, name = place_of(where)
     tars = []
-    if (directory / MANIFEST_NAME).is_file():
-        tars = load_manifest(directory).tars()
+    if store.size(f"{name}/{MANIFEST_NAME}") is not None:
+        with store.at_hand([f"{name}/{MANIFEST_NAME}"]) as root:
+            tars = load_manifest(root / name).tars()
     known = {entry.sha256 for entry in before.tars()}
     written = sum(entry.sha256 not in known for entry in tars)
-    return Rewritten(str(directory), removed, len(tars), written)
+    return Rewritten(str(where), removed, len(tars), written)
 
 
 def keys_to_remove(
-    directory: Path, named: Named, where: str = ""
+    shards: str | Path, named: Named, where: str = ""
 ) -> tuple[list[str], dict[str, str]]:
     """The keys that are named or meet the condition, and those of the same pictures.
 
     Also, for each of them, the tar that holds it. Raises UsageError for a name that no sample has,
     unless it is of one that was removed before.
     """
-    finish_set(Folder(directory.parent), directory.name)
+    store, name = place_of(shards)
+    finish_set(store, name)
+    with described(store, name) as directory:
+        return _keys_to_remove(directory, named, where)
+
+
+def _keys_to_remove(directory: Path, named: Named, where: str) -> tuple[list[str], dict[str, str]]:
     manifest = load_manifest(directory)
     gone = set(manifest.opted_out)
     left = Named([key for key in named.keys if key not in gone], named.urls, named.hashes)

@@ -132,7 +132,7 @@ def test_what_an_address_cannot_be_is_said_in_one_line(
 ) -> None:
     there = f"{bucket}/x"
     for words, problem in (
-        (("takedown", there, "some-key"), "takedown works in a directory"),
+        (("takedown", there, "some-key"), "neither an enriched dataset nor a shard set is there"),
         (("train", "demo", "--shards", there, "--out", there), "runs go to a directory"),
         (("evaluate", there, "--shards", there), "a model is a file or a run directory"),
         (("publish", there, "--repo", "a/b"), "no manifest.json there"),

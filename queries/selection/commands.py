@@ -11,6 +11,7 @@ from shards.console import print_line, print_summary
 from shards.dataset import METADATA, open_dataset
 from shards.errors import UsageError
 from shards.layout import checked_name
+from shards.remote import is_address
 
 DATASET = typer.Argument(
     ..., help="The dataset directory, or its address: s3://, gs://, …", show_default=False
@@ -140,12 +141,8 @@ def _select_from(
 ) -> None:
     from queries.selection.reproduce import complete, reproduce
 
-    with open_dataset(dataset, (*METADATA, "selections")) as layout:
-        if fetch_missing is not None and layout.address:
-            raise UsageError(
-                f"{dataset}: --fetch-missing copies segments into a directory; give one of this"
-                " machine"
-            )
+    new = fetch_missing is not None and is_address(dataset)  # nothing there yet: all is fetched
+    with open_dataset(dataset, (*METADATA, "selections"), new=new) as layout:
         if fetch_missing is not None or missing_list is not None:
             complete(layout, source, fetch_missing, missing_list)
         record = reproduce(layout, source, name)

@@ -14,14 +14,13 @@ from pyarrow.fs import LocalFileSystem
 
 from queries.views.catalogue import connect
 from queries.views.sources import open_source
-from shards.atomic import atomic_path
 from shards.console import progress
 from shards.errors import UsageError, WorkError
 from shards.keys import is_key
 from shards.layout import DatasetLayout
-from shards.read import read_range
 from shards.remote import Remote, is_address, open_remote
 from shards.segment import OPEN_SUFFIX, read_segment
+from shards.store import Folder, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +49,16 @@ def copy_segments(layout: DatasetLayout, origin: str, keys: Collection[str]) -> 
     """
     wanted = _segments(origin, keys)
     remote = open_remote(origin) if is_address(origin) else _local(origin)
-    here = {name for name in wanted if (layout.root / name).exists()}
+    store = layout.store
+    here = {name for name in wanted if store.size(name) is not None}
     for name in sorted(here):
-        _check_pictures(layout.root / name, wanted[name], "another segment than the origin's")
+        _check_pictures(
+            store, name, wanted[name], f"{store}/{name}: another segment than the origin's"
+        )
     size = 0
     with progress("segments", len(wanted) - len(here)) as advance:
         for name in sorted(wanted.keys() - here):
-            size += _copy(remote, name, layout.root / name, wanted[name])
+            size += _copy(remote, store, name, wanted[name])
             advance()
     found = sum(len({picture.key for picture in pictures}) for pictures in wanted.values())
     return Copied(len(wanted) - len(here), size, found)
@@ -95,19 +97,20 @@ def _local(origin: str) -> Remote:
     return Remote(origin, LocalFileSystem(), str(Path(origin).resolve()))
 
 
-def _copy(remote: Remote, name: str, final: Path, pictures: list[Picture]) -> int:
+def _copy(remote: Remote, store: Store, name: str, pictures: list[Picture]) -> int:
     if not remote.exists(name):
         raise WorkError(f"{remote.url}/{name}: not there; give a copy that has the raw segments")
-    with atomic_path(final) as temporary:
+    with store.writing(name) as temporary:
         remote.fetch(name, temporary)
         for _ in read_segment(temporary):
             pass
-        _check_pictures(temporary, pictures, f"{remote.url}/{name} is damaged")
+        beside = Folder(temporary.parent)
+        _check_pictures(beside, temporary.name, pictures, f"{remote.url}/{name}: is damaged")
         return temporary.stat().st_size
 
 
-def _check_pictures(path: Path, pictures: list[Picture], problem: str) -> None:
+def _check_pictures(store: Store, name: str, pictures: list[Picture], problem: str) -> None:
     for picture in pictures:
-        data = read_range(path, picture.offset, picture.size)
+        data = store.read_range(name, picture.offset, picture.size)
         if hashlib.sha256(data).hexdigest() != picture.sha256:
-            raise WorkError(f"{path}: {problem}: it has another picture of {picture.key}")
+            raise WorkError(f"{problem}: it has another picture of {picture.key}")

@@ -20,6 +20,7 @@ from queries.selection.written import RECORD, ROWS
 from shards.layout import DatasetLayout
 from tests.queries.conftest import HandMade, duplicate, picture, row
 from tests.shards.datasets import edit_json, snapshot
+from tests.stores import fill, hashes, memory
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -348,3 +349,22 @@ def test_options_that_do_not_go_together(
     code, _, error = lostfound("select", elsewhere.root, *arguments)
     assert (code, error.count("\n")) == (2, 1)
     assert words in error
+
+
+def test_fetching_what_is_missing_to_an_address(
+    dataset: HandMade, committed: Path, lostfound: Run, tmp_path: Path
+) -> None:
+    origin = dataset.layout
+    here = without_part(origin, 1, tmp_path / "here")
+    there = memory()
+    fill(there, here.root, "raw", "enriched")
+    arguments = ["select", there, "--from", committed]
+    code, _, error = lostfound(*arguments, "--fetch-missing", origin.root)
+    assert code == 1
+    assert "copied 1 segment(s)" in error
+    assert f"lostfound enrich {there}" in error
+    segment = "raw/test/w0-000001.tar"
+    assert hashes(there)[segment] == hashes(origin.root)[segment]
+    fill(there, origin.root, "enriched")  # as `enrich` makes them
+    assert lostfound(*arguments)[0] == 0
+    assert hashes(f"{there}/selections/all") == hashes(origin.selection("all"))
