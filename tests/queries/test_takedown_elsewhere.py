@@ -83,17 +83,8 @@ def test_the_bytes_of_a_directory(
     answers = []
     for where in (str(here), there):
         leave_unfinished(where)
-        before = hashes(where)
-        assert run("takedown", where, GONE, "--workers", "1", "--dry-run", "--json") == 0
-        assert hashes(where) == before
-        capsys.readouterr()
         assert run("takedown", where, GONE, "--workers", "1", "--json") == 0
         answers.append(json.loads(capsys.readouterr().out.replace(where, "DATASET")))
-        after = hashes(where)
-        assert run("takedown", f"{where}/shards/main", GONE, "--workers", "1", "--json") == 0
-        again = json.loads(capsys.readouterr().out)
-        assert (again["removed"], again["rules"], again["shard_sets"]) == ([], 0, [])
-        assert hashes(where) == after
     assert answers[0] == answers[1]
     assert answers[0]["removed"] == [GONE]
     assert {one["path"] for one in answers[0]["shard_sets"]} == {
@@ -182,9 +173,14 @@ def test_a_key_that_is_denied_already_and_one_that_is_nowhere(here: Path) -> Non
     before = hashes(there)
     with pytest.raises(UsageError, match="no capture has this"):
         takedown(there, ["file-123456"])
+    assert takedown(there, [GONE], dry_run=True).removed == [GONE]
     assert hashes(there) == before
     done = takedown(there, [GONE])
     assert (done.removed, done.rules) == ([GONE], 0)
+    after = hashes(there)
+    again = takedown(f"{there}/shards/main", [GONE])
+    assert (again.removed, again.rules, again.shard_sets) == ([], 0, [])
+    assert hashes(there) == after
     assert holding(there, GONE) != []  # the manifests name it, and nothing else does
     assert {Path(one).name for one in holding(there, GONE)} == {"manifest.json"}
 
