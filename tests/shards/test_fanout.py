@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shards.errors import StorageError, WorkError
-from shards.fanout import fan_out
+from shards.fanout import cores_here, default_workers, fan_out
 
 
 def square(number: int) -> int:
@@ -91,3 +91,15 @@ def test_what_fails_on_a_storage_fails_at_once_on_one_machine(
 ) -> None:
     with pytest.raises(StorageError):
         list(fan_out(partial(fail_on_storage, tmp_path, 1), range(1), workers=2))
+
+
+def test_workers_by_default(ray_cluster: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Machines that are there count, those that would be started do not."""
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    assert default_workers() == cores_here()
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    there = {"CPU": 1000.0, "max_CPU": 5000.0}
+    monkeypatch.setattr("ray.cluster_resources", lambda: there)
+    assert default_workers() == 1000
+    there["CPU"] = 0.0
+    assert default_workers() == cores_here()
