@@ -4,7 +4,6 @@ The local folder holds everything that changes: frontier, ledgers, open segments
 is sent (`crawler.upload`); from what stands there, another machine can go on.
 """
 
-import hashlib
 import os
 import re
 import tempfile
@@ -23,23 +22,12 @@ from shards.denyfile import add_rules, load_denylist
 from shards.errors import LostFoundError, WorkError
 from shards.keys import is_key
 from shards.layout import DatasetLayout
+from shards.local_state import STATE_VARIABLE, local_state
 from shards.remote import Remote, is_address, open_remote
 from shards.tar import END_OF_ARCHIVE
 
-STATE_VARIABLE = "LOSTFOUND_STATE"
 INTERVAL_SECONDS = 5.0
 _SEGMENT = re.compile(r"([A-Za-z0-9_-]{1,64})-(\d{6})\.tar")
-
-
-def local_state(url: str) -> Path:
-    """The folder of this machine for the dataset at `url`: below LOSTFOUND_STATE if that is set."""
-    base = os.environ.get(STATE_VARIABLE)
-    if not base:
-        home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-        base = str(Path(home) / "lostfound")
-    address = url.rstrip("/")
-    stem = re.sub(r"[^A-Za-z0-9]+", "-", address.partition("://")[2]).strip("-")[-40:]
-    return Path(base) / f"{stem}-{hashlib.sha256(address.encode()).hexdigest()[:12]}"
 
 
 @contextmanager

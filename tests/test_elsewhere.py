@@ -133,8 +133,8 @@ def test_what_an_address_cannot_be_is_said_in_one_line(
     there = f"{bucket}/x"
     for words, problem in (
         (("takedown", there, "some-key"), "neither an enriched dataset nor a shard set is there"),
-        (("train", "demo", "--shards", there, "--out", there), "runs go to a directory"),
-        (("evaluate", there, "--shards", there), "a model is a file or a run directory"),
+        (("sweep", "demo", "--shards", there, "--out", there), "runs go to a directory"),
+        (("evaluate", there, "--shards", there), "there is no such model"),
         (("publish", there, "--repo", "a/b"), "no manifest.json there"),
         (("select", there), "no dataset there"),
         (("build", there, "--selection", "main"), "no dataset there"),

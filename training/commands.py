@@ -43,19 +43,25 @@ def train(
     config: str = typer.Argument(..., help="A YAML file, or the name of a bundled one: demo."),
     overrides: list[str] = typer.Argument(None, help="key=value, dotted: optimiser.head_lr=0.01"),
     shards: str = _SHARDS,
-    out: str = typer.Option(None, "--out", help="Directory of runs [default: DATASET/runs]."),
+    out: str = typer.Option(
+        None, "--out", help="Directory of runs, or an address [default: DATASET/runs]."
+    ),
     workers: int = typer.Option(None, "--workers", help="Instead of job.workers."),
     as_json: bool = _JSON,
 ) -> None:
     """Trains a network on shards; continues the run if it was interrupted."""
     from training.config import load_config
     from training.deploy.card import write_card
+    from training.job.runs import open_runs
     from training.job.train import run_training
 
     extra = [] if workers is None else [f"job.workers={workers}"]
     chosen = load_config(config, [*(overrides or []), *extra])
-    found = run_training(chosen, shards, runs_folder(out, shards))
-    found["card"] = str(write_card(Path(found["run"])))
+    with open_runs(out or default_runs(shards)) as runs:
+        found = run_training(chosen, shards, runs)
+        found["card"] = str(write_card(Path(found["run"])))
+    for name in ("run", "model", "card"):
+        found[name] = runs.where(Path(found[name]))
     print_summary("train", found, as_json=as_json)
 
 
@@ -156,7 +162,9 @@ def beside(model: Path) -> Path:
 
     folder = model_path(model).parent
     if folder.resolve().is_relative_to(cache_folder()):
-        raise UsageError("evaluate: a model of the Hub; say where the evaluation goes: --out DIR")
+        raise UsageError(
+            "evaluate: a model from elsewhere; say where the evaluation goes: --out DIR"
+        )
     return folder
 
 
@@ -179,22 +187,24 @@ def embed(model: Path = MODEL, shards: str = _SHARDS, as_json: bool = _JSON) -> 
 
 
 def runs_folder(out: str | None, shards: str) -> Path:
-    """Where runs go. Raises UsageError for an address: checkpoints are written to a file system."""
-    if out and is_address(out):
+    """Where the runs of a sweep go. Raises UsageError for an address."""
+    where = out or default_runs(shards)
+    if is_address(where):
         raise UsageError(
-            f"--out {out}: runs go to a directory, on a cluster to one that all nodes share; copy"
-            " the finished run from there"
+            f"--out {where}: a sweep's runs go to a directory, on a cluster to one that all nodes"
+            " share; `train` takes an address, also for the sweep's best.yaml"
         )
-    return Path(out) if out else default_runs(shards)
+    return Path(where)
 
 
-def default_runs(shards: str) -> Path:
+def default_runs(shards: str) -> str:
     """`DATASET/runs` for shards in `DATASET/shards/<name>`."""
-    if is_address(shards):
-        raise UsageError(f"{shards}: not in a dataset of this machine; say where runs go: --out")
-    directory = Path(shards).resolve()
-    if not directory.is_dir():
-        raise UsageError(f"{shards}: no such directory; give one that `lostfound build` wrote")
-    if directory.parent.name != "shards":
+    if not is_address(shards):
+        directory = Path(shards).resolve()
+        if not directory.is_dir():
+            raise UsageError(f"{shards}: no such directory; give one that `lostfound build` wrote")
+        shards = str(directory)
+    dataset, folder, _ = ["", "", *shards.rstrip("/").rsplit("/", 2)][-3:]
+    if folder != "shards":
         raise UsageError(f"{shards}: not in a dataset's shards/; say where runs go: --out")
-    return directory.parent.parent / "runs"
+    return f"{dataset}/runs"

@@ -8,7 +8,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from crawler.crawl import count_captures
-from crawler.state import STATE_VARIABLE, local_state
+from shards.local_state import STATE_VARIABLE, local_state
 from tests.cluster.bucket import BUCKET, Bucket
 from tests.cluster.cluster import Cluster
 

@@ -15,7 +15,7 @@ from crawler.ledger import Ledger
 from crawler.sent import parse
 from crawler.sources.captured import captures_of
 from crawler.spool import Spool
-from crawler.state import known_dataset, local_state, opened_dataset, take_up
+from crawler.state import known_dataset, opened_dataset, take_up
 from crawler.status import crawl_status
 from crawler.upload import upload_dataset, upload_sealed
 from shards import remote as remotes
@@ -24,6 +24,7 @@ from shards.denyfile import add_rules, load_denylist
 from shards.denylist import Kind, Rule
 from shards.errors import LostFoundError, UsageError, WorkError
 from shards.layout import DatasetLayout
+from shards.local_state import local_state
 from shards.remote import open_remote
 from shards.segment import read_segment
 from tests.crawler.s3 import CREDENTIALS, HOST, Proxy, make_bucket, moto_server, proxy_before

@@ -25,6 +25,7 @@ from training.fit.inputs import build_network, check_batch, read_inputs
 from training.fit.loop import train
 from training.fit.rundir import RunDirectory
 from training.job.room import Placement, machines, place_workers
+from training.job.runs import Runs
 from training.model.modelfile import read_model_file
 from training.process import Process, local_device
 
@@ -33,21 +34,25 @@ WAIT_SECONDS = 300.0
 
 
 def run_training(
-    config: Config, shards: str | Path, runs: Path, *, say: Callable[[str], None] = print_line
+    config: Config,
+    shards: str | Path,
+    runs: Path | Runs,
+    *,
+    say: Callable[[str], None] = print_line,
 ) -> dict[str, Any]:
     """Trains one configuration on the shards of a directory or an address.
 
-    Writes into `runs/<config hash>`.
+    Writes into `<config hash>` of `runs`.
 
     A run that was interrupted goes on; one that is complete is left as it is. Returns a summary
     with `run`, `model`, `epochs`, `samples`, `loss` and `validation`; `say` is told the whole
     configuration. Raises UsageError before any work for what cannot be trained, WorkError when
     training fails.
     """
-    shards, runs = where_shards_are(shards), runs.resolve()
+    shards, runs = where_shards_are(shards), runs if isinstance(runs, Runs) else Runs(runs)
     inputs = read_inputs(config, shards)
-    directory = RunDirectory(runs / config_hash(config, inputs.data_sha256))
-    say(f"run {directory.path}\n{dump_config(config)}".rstrip())
+    directory = runs.open(config_hash(config, inputs.data_sha256))
+    say(f"run {runs.where(directory.path)}\n{dump_config(config)}".rstrip())
     if directory.model.is_file():
         say("this run is complete: nothing to train")
         return summary(directory)
