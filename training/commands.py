@@ -84,8 +84,9 @@ def sweep(
     from training.job.grid import make_trials
     from training.job.sweep import run_sweep
 
+    runs = runs_folder(out, shards)
     trials = make_trials(config, overrides or [], grid or [])
-    found = run_sweep(trials, shards, runs_folder(out, shards), scheduler=scheduler)
+    found = run_sweep(trials, shards, runs, scheduler=scheduler)
     print_summary("sweep", found, as_json=as_json)
     if found["failed"]:
         raise typer.Exit(1)
