@@ -66,7 +66,7 @@ class Runs:
         if self.remote is None:
             return
         with self._sending:
-            for name, known in self._open.items():
+            for name, known in [*self._open.items()]:
                 _send(self.remote, RunDirectory(self.here / name), known)
 
 
@@ -110,7 +110,7 @@ def _keep_sending(runs: Runs, over: threading.Event) -> None:
 def _told() -> Iterator[None]:
     try:
         yield
-    except StorageError as error:
+    except (StorageError, OSError) as error:
         print_line(str(error))
 
 
