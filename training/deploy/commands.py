@@ -112,10 +112,11 @@ def watch(
 
     tell = notifiers(notify, use_desktop=desktop)
     trained = ready(model, top, refine)
+    answers = watch(trained, folder, top, existing=existing, seconds=seconds)
     print_line(f"watching {folder}; Ctrl-C stops")
     answered = failed = 0
     try:
-        for answer in watch(trained, folder, top, existing=existing, seconds=seconds):
+        for answer in answers:
             answered += "error" not in answer
             failed += "error" in answer
             _announce(answer, tell, as_json=as_json)

@@ -99,12 +99,23 @@ def watch(
 ) -> Iterator[dict[str, Any]]:
     """Predictions as `predict_images` gives them, for ever. `existing`: also of what is there.
 
-    Raises UsageError when the folder does not exist or goes away.
+    What comes after this call is answered, however late the first answer is asked for. Raises
+    UsageError when the folder does not exist or goes away.
     """
     watched = Folder(folder)
     watched.scan()
     if not existing:
         watched.skip_present()
+    return _answers(trained, watched, k, seconds, sleep)
+
+
+def _answers(
+    trained: TrainedModel,
+    watched: Folder,
+    k: int,
+    seconds: float,
+    sleep: Callable[[float], object],
+) -> Iterator[dict[str, Any]]:
     while True:
         sleep(seconds)
         names = [str(path) for path in watched.scan()]

@@ -95,6 +95,14 @@ def test_half_written_files_are_waited_for(trained: TrainedModel, tmp_path: Path
     assert "error" not in found[0]
 
 
+def test_what_comes_before_the_first_answer_is_asked_for_is_answered(
+    trained: TrainedModel, tmp_path: Path
+) -> None:
+    found = watch(trained, tmp_path, sleep=lambda _: None)
+    (tmp_path / "early.jpg").write_bytes(JPEG)
+    assert next(found)["image"] == str(tmp_path / "early.jpg")
+
+
 def test_a_temporary_name_is_not_an_image(trained: TrainedModel, tmp_path: Path) -> None:
     part, path = tmp_path / "a.jpg.part", tmp_path / "a.jpg"
     found = _answers(
