@@ -1,5 +1,6 @@
 """Workers as Ray actors: one writer each; a dead one is replaced, and their number may change."""
 
+import copy
 import signal
 import sys
 import threading
@@ -61,7 +62,8 @@ class WorkerActor:
         await self._worker.stop()
 
     async def stats(self) -> WorkerStats:
-        return self._worker.stats()
+        # Ray writes the answer in another thread while the worker counts on.
+        return copy.deepcopy(self._worker.stats())
 
 
 class _Member:

@@ -1,11 +1,13 @@
 """The fleet on a real Ray: it grows and shrinks, replaces the dead, and ends when all is done."""
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from crawler.crawl import CrawlPlan, CrawlSummary, WallError, run_crawl, scale
+from crawler.fleet import WorkerActor
 from crawler.frontier import NewTask, SqliteFrontier
 from crawler.queue import Queue
 from crawler.reasons import FailReason
@@ -91,3 +93,13 @@ def test_scale_wants_a_crawl(tmp_path: Path) -> None:
         scale(tmp_path, 0)
     with pytest.raises(UsageError, match="start a crawl first"):
         scale(tmp_path / "none", 2)
+
+
+def test_an_answer_stays_as_it_was_while_the_worker_counts_on(tmp_path: Path) -> None:
+    actor = WorkerActor(CountingJob(tmp_path, Queue(tmp_path)), None)
+    counted = actor._worker.stats()
+    answer = asyncio.run(actor.stats())
+    counted.quality.repeated += 1
+    counted.quality.places["NO"] += 1
+    counted.failed["http"] += 1
+    assert answer == WorkerStats("count")
