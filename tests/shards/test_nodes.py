@@ -1,5 +1,6 @@
 """Machines that run other code are refused by one line that says which and what."""
 
+import platform
 import subprocess
 import sys
 from dataclasses import replace
@@ -115,3 +116,39 @@ def test_a_node_with_another_library_joins_while_the_work_is_done(tmp_path: Path
     )  # fmt: skip
     assert done.returncode == 1
     assert "typer 0.0.1 instead of" in done.stderr.splitlines()[-1]
+
+
+OTHER_PYTHON = """
+import os, site, subprocess, sys
+from ray.cluster_utils import Cluster
+import ray
+cluster = Cluster(
+    initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
+)
+ray.init(cluster.address)
+joins = subprocess.run(
+    [sys.argv[1], "-m", "ray.scripts.scripts", "start", "--address", cluster.address],
+    env={**os.environ, "PYTHONPATH": site.getsitepackages()[0]}, capture_output=True, text=True,
+)
+sys.stderr.write(joins.stderr)
+print(joins.returncode, len(ray.nodes()))
+"""
+
+
+@pytest.mark.slow
+def test_a_node_with_another_python_is_refused_by_ray_itself() -> None:
+    """Debian's own Python, where it is not the one of the tests but runs their libraries."""
+    debian = "/usr/bin/python3"
+    major, minor = sys.version_info[:2]
+    there = subprocess.run([debian, "--version"], capture_output=True, text=True, check=False)
+    found = there.stdout.removeprefix("Python ").strip()
+    if not found.startswith(f"{major}.{minor}.") or found == platform.python_version():
+        pytest.skip("this machine has no second Python for the same libraries")
+    done = subprocess.run(
+        [sys.executable, "-c", OTHER_PYTHON, debian],
+        cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1] == "1 1"
+    assert "Version mismatch: The cluster was started with:" in done.stderr
+    assert f"Python: {platform.python_version()}" in done.stderr
+    assert f"Python: {found}" in done.stderr
