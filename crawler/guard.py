@@ -3,14 +3,19 @@
 Chromium leaves by itself when Playwright's pipe breaks, but not while it hangs. So each worker has
 a guard: a small process outside its tree, at the other end of a pipe. When the pipe breaks, by
 `Guard.close` or because the worker was killed, the guard kills what still carries the worker's
-mark in its environment. `python -P crawler/guard.py MARK` is that process.
+mark in its environment. `python -P crawler/guard.py MARK FOLDER` is that process.
+
+Profiles and other temporary files of the browsers stand in one folder, which goes with them: those
+of browsers that were killed would fill the disk of a machine on which many die.
 """
 
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -29,11 +34,12 @@ class Guard:
 
     def __init__(self) -> None:
         self.mark = f"{os.getpid()}-{secrets.token_hex(8)}"
+        self.folder = tempfile.mkdtemp(prefix="lostfound-browsers-")
         ours, theirs = os.pipe()
         try:
             # -P: the folder of this file has modules with names of the standard library.
             subprocess.run(
-                [sys.executable, "-P", __file__, self.mark],
+                [sys.executable, "-P", __file__, self.mark, self.folder],
                 stdin=ours,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -42,6 +48,7 @@ class Guard:
             )
         except BaseException:
             os.close(theirs)
+            shutil.rmtree(self.folder, ignore_errors=True)
             raise
         finally:
             os.close(ours)
@@ -50,14 +57,20 @@ class Guard:
     @contextmanager
     def marking(self) -> Iterator[None]:
         """Processes that are started inside, and all that they start, are watched over."""
-        os.environ[ENVIRONMENT_VARIABLE] = self.mark
+        changed = {ENVIRONMENT_VARIABLE: self.mark, "TMPDIR": self.folder}
+        before = {name: os.environ.get(name) for name in changed}
+        os.environ.update(changed)
         try:
             yield
         finally:
-            del os.environ[ENVIRONMENT_VARIABLE]
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
 
     def close(self) -> None:
-        """The guard ends what is left, then itself."""
+        """The guard ends what is left, removes their folder, then ends itself."""
         if self._pipe is not None:
             os.close(self._pipe)
             self._pipe = None
@@ -96,7 +109,7 @@ def kill_marked(mark: str) -> None:
                 process.kill()
 
 
-def _watch(mark: str) -> None:
+def _watch(mark: str, folder: str) -> None:
     while os.read(0, 1):
         pass
     end = time.monotonic() + LEAVE_SECONDS
@@ -106,6 +119,7 @@ def _watch(mark: str) -> None:
     while marked(mark) and time.monotonic() < end:
         kill_marked(mark)
         time.sleep(POLL_SECONDS)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":
@@ -113,4 +127,4 @@ if __name__ == "__main__":
     # of an actor that ends, reaches it.
     if os.fork():
         os._exit(0)
-    _watch(sys.argv[1])
+    _watch(sys.argv[1], sys.argv[2])
