@@ -20,19 +20,20 @@ MINUTE = 60.0
 def rate_limited(server: Server, request: web.Request) -> web.Response | None:
     """The refusal of a player who asks for games too fast."""
     now, player, faults = server.clock(), request[PLAYER], server.luck.faults
-    left = server.wait_until.get(player, 0.0) - now
-    if left > 0:
-        server.log.early += 1
-    else:
-        started = server.starts.setdefault(player, deque(maxlen=max(1, faults.games_per_minute)))
-        if faults.games_per_minute and len(started) == started.maxlen:
-            left = started[0] + MINUTE - now
-        if server.luck.strikes("rate_limit"):
-            left = faults.retry_after
-        if left <= 0:
-            started.append(now)
-            return None
-        server.wait_until[player] = now + left
+    until = server.wait_until.get(player, 0.0)
+    if until > now:
+        server.log.early[player, until] += 1
+        return error(429, "Rate limit reached", until - now)
+    left = 0.0
+    started = server.starts.setdefault(player, deque(maxlen=max(1, faults.games_per_minute)))
+    if faults.games_per_minute and len(started) == started.maxlen:
+        left = started[0] + MINUTE - now
+    if server.luck.strikes("rate_limit"):
+        left = faults.retry_after
+    if left <= 0:
+        started.append(now)
+        return None
+    server.wait_until[player] = now + left
     return error(429, "Rate limit reached", left)
 
 

@@ -51,8 +51,9 @@ class Log:
     """By game: how often it was dealt."""
     rounds: Counter[tuple[str, int]] = field(default_factory=Counter)
     """By game and round (1 to the last): how often its picture was served."""
-    early: int = 0
-    """Requests for a game before a Retry-After was over."""
+    early: Counter[tuple[str, float]] = field(default_factory=Counter)
+    """Requests for a game before a Retry-After was over, by player and end of the pause. What had
+    been on its way already is among them."""
 
     def add(self, entry: Entry) -> None:
         self.entries.append(entry)

@@ -81,7 +81,7 @@ def test_keeps_away_for_as_long_as_it_is_asked_to_and_listens_nowhere(tmp_path: 
             with work.frontier() as frontier:
                 assert frontier.failures() == {}
         assert server.luck.happened["rate_limit"] == 1
-        assert server.log.early == 0
+        assert not server.log.early
     # Neither Scrapy's telnet nor its remote control, nor a port of Chromium's.
     assert listening == []
     assert count_captures(tmp_path) == ROUNDS
