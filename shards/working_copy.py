@@ -19,7 +19,7 @@ from shards.remote import Remote
 
 CONNECTIONS = 16
 """Files that travel at a time."""
-_MARK = re.compile(r"(.*/)?(manifest|selection)\.json|enriched/.*\.parquet")
+_MARK = re.compile(r"(.*/)?(manifest|selection|evaluation)\.json|enriched/.*\.parquet")
 """Files that say that those beside them are whole: they go first and come last."""
 
 Stamp = tuple[int, int, int]

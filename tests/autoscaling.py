@@ -19,6 +19,8 @@ import psutil
 import yaml
 from ray.util import get_node_ip_address
 
+from tests.ports import free_port
+
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 PROVIDER = "ray.autoscaler._private.fake_multi_node.node_provider.FakeMultiNodeProvider"
@@ -81,7 +83,7 @@ def growing(idle_minutes: float = 0.2) -> Iterator[GrowingCluster]:
     config = yaml.safe_load((ROOT / "ray_cluster.yaml").read_text())
     # A socket's path has at most 107 characters.
     folder = Path(tempfile.mkdtemp(prefix="lf-", dir="/tmp"))
-    port = _free_port()
+    port = free_port(ADDRESS)
     address = f"{ADDRESS}:{port}"
     head = config["available_node_types"][config["head_node_type"]]["resources"]
     file = folder / "cluster.json"
@@ -152,13 +154,6 @@ def _end_all(folder: Path) -> None:
         if any(str(folder) in part for part in process.info["cmdline"] or ()):
             with suppress(psutil.NoSuchProcess):
                 process.kill()
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind((ADDRESS, 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 def _wait_for_port(port: int) -> None:

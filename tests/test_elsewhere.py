@@ -133,7 +133,9 @@ def test_what_an_address_cannot_be_is_said_in_one_line(
     there = f"{bucket}/x"
     for words, problem in (
         (("takedown", there, "some-key"), "neither an enriched dataset nor a shard set is there"),
-        (("sweep", "demo", "--shards", there, "--out", there), "runs go to a directory"),
+        (("train", "demo", "--shards", there), "say where runs go: --out"),
+        (("card", there), "there is no such model"),
+        (("compare", there, f"{there}/y"), "holds no evaluation/"),
         (("evaluate", there, "--shards", there), "there is no such model"),
         (("publish", there, "--repo", "a/b"), "no manifest.json there"),
         (("select", there), "no dataset there"),

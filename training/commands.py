@@ -1,5 +1,6 @@
 """The command line of this stage: arguments in, one core function called, result printed."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Literal
 
@@ -7,18 +8,25 @@ import typer
 
 from shards.console import print_summary
 from shards.errors import UsageError
+from shards.folder import open_folder
 from shards.manifest import CARD_NAME
 from shards.remote import is_address
 from training.baseline import commands as baseline
 from training.bench import commands as bench
 from training.compare import commands as compare
 from training.deploy import commands as deploy
-from training.deploy.argument import MODEL
+from training.deploy.argument import MODEL, model_folder
 from training.deploy.serve import commands as serve
 from training.reproduce import commands as reproduce
 
 _SHARDS = typer.Option(
     ..., "--shards", help="A shard directory, as `build` writes it, or its address."
+)
+_CONFIG = typer.Argument(
+    ..., help="A YAML file or its address, or the name of a bundled one: demo."
+)
+_RUNS = typer.Option(
+    None, "--out", help="Directory of runs, or an address [default: DATASET/runs]."
 )
 Refinement = Literal["neighbours", "prototypes"] | None
 Layout = Literal["auto", "im2gps3k", "yfcc4k", "osv5m", "csv", "folder"]
@@ -40,12 +48,10 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
-    config: str = typer.Argument(..., help="A YAML file, or the name of a bundled one: demo."),
+    config: str = _CONFIG,
     overrides: list[str] = typer.Argument(None, help="key=value, dotted: optimiser.head_lr=0.01"),
     shards: str = _SHARDS,
-    out: str = typer.Option(
-        None, "--out", help="Directory of runs, or an address [default: DATASET/runs]."
-    ),
+    out: str = _RUNS,
     workers: int = typer.Option(None, "--workers", help="Instead of job.workers."),
     as_json: bool = _JSON,
 ) -> None:
@@ -66,7 +72,7 @@ def train(
 
 
 def sweep(
-    config: str = typer.Argument(..., help="A YAML file, or the name of a bundled one: demo."),
+    config: str = _CONFIG,
     overrides: list[str] = typer.Argument(None, help="key=value, dotted, for all trials."),
     shards: str = _SHARDS,
     grid: list[str] = typer.Option(
@@ -77,23 +83,24 @@ def sweep(
     scheduler: Literal["grid", "asha"] = typer.Option(
         "grid", "--scheduler", help="grid trains all to the end; asha stops the worse ones early."
     ),
-    out: str = typer.Option(None, "--out", help="Directory of runs [default: DATASET/runs]."),
+    out: str = _RUNS,
     as_json: bool = _JSON,
 ) -> None:
     """Trains every combination of a grid, ranks them, and writes the best configuration."""
     from training.job.grid import make_trials
+    from training.job.runs import open_runs
     from training.job.sweep import run_sweep
 
-    runs = runs_folder(out, shards)
     trials = make_trials(config, overrides or [], grid or [])
-    found = run_sweep(trials, shards, runs, scheduler=scheduler)
+    with open_runs(out or default_runs(shards)) as runs:
+        found = run_sweep(trials, shards, runs, scheduler=scheduler)
     print_summary("sweep", found, as_json=as_json)
     if found["failed"]:
         raise typer.Exit(1)
 
 
 def evaluate(
-    model: Path = MODEL,
+    model: str = MODEL,
     shards: str | None = typer.Option(
         None, "--shards", help="A shard directory, or the address of a published one."
     ),
@@ -119,54 +126,59 @@ def evaluate(
     map_labels: bool = typer.Option(
         False, "--map-labels", help="Read shards with another label table by the codes of classes."
     ),
-    out: Path | None = typer.Option(
-        None, "--out", help="Where the evaluation's folder goes [default: beside the model]."
+    out: str | None = typer.Option(
+        None, "--out", help="Where its folder goes, also an address [default: beside the model]."
     ),
     as_json: bool = typer.Option(False, "--json", help="Print all figures as one JSON object."),
 ) -> None:
     """Measures a model and writes figures, tables and a page into a folder beside it."""
-    from training.deploy.card import is_card, write_card
+    from training.deploy.card import READS, is_card, write_card
     from training.evaluation.evaluate import evaluate_model
     from training.evaluation.external import evaluate_images
     from training.evaluation.headline import headline
+    from training.model.retrieval import FILE_NAME
 
-    where = out or beside(model)
-    if images is not None and shards is None:
-        if fuse_views:
-            raise UsageError("--fuse-views: works with --shards alone")
-        named = read_columns(columns or [])
-        result = evaluate_images(
-            model, images, layout, named, refine_by=refine, subset=subset, out=where
-        )
-    elif shards is None or images is not None:
-        raise UsageError("evaluate: give --shards, or --images, to say what to evaluate on")
-    else:
-        result = evaluate_model(
-            model,
-            shards,
-            split,
-            refine_by=refine,
-            fuse_views=fuse_views,
-            subset=subset,
-            map_labels=map_labels,
-            out=where,
-        )
-        if out is None and is_card(where / CARD_NAME):
-            write_card(model)
-    print_summary("evaluate", result if as_json else headline(result, where), as_json=as_json)
+    reads = (*READS, FILE_NAME) if refine else READS
+    with (
+        model_folder(model, *reads) as (path, own),
+        nullcontext(own) if out is None else open_folder(out) as folder,
+    ):
+        if out is None:
+            check_findable(path)
+        if images is not None and shards is None:
+            if fuse_views:
+                raise UsageError("--fuse-views: works with --shards alone")
+            named = read_columns(columns or [])
+            result = evaluate_images(
+                path, images, layout, named, refine_by=refine, subset=subset, out=folder.here
+            )
+        elif shards is None or images is not None:
+            raise UsageError("evaluate: give --shards, or --images, to say what to evaluate on")
+        else:
+            result = evaluate_model(
+                path,
+                shards,
+                split,
+                refine_by=refine,
+                fuse_views=fuse_views,
+                subset=subset,
+                map_labels=map_labels,
+                out=folder.here,
+            )
+            if out is None and is_card(folder.here / CARD_NAME):
+                write_card(path)
+        page = folder.where(folder.here / result["folder"] / "index.html")
+    print_summary("evaluate", result if as_json else headline(result, page), as_json=as_json)
 
 
-def beside(model: Path) -> Path:
-    """The folder of a model. Raises UsageError for one of the cache, where nobody looks."""
+def check_findable(model: Path) -> None:
+    """Raises UsageError for a model of the cache: nobody looks for an evaluation there."""
     from training.data.cache import cache_folder
-    from training.model.modelfile import model_path
 
-    folder = model_path(model).parent
-    if folder.resolve().is_relative_to(cache_folder()):
+    if model.resolve().is_relative_to(cache_folder()):
         raise UsageError(
             "evaluate: a model from elsewhere; say where the evaluation goes: --out DIR"
         )
-    return folder
 
 
 def read_columns(texts: list[str]) -> dict[str, str]:
@@ -180,22 +192,14 @@ def read_columns(texts: list[str]) -> dict[str, str]:
     return found
 
 
-def embed(model: Path = MODEL, shards: str = _SHARDS, as_json: bool = _JSON) -> None:
+def embed(model: str = MODEL, shards: str = _SHARDS, as_json: bool = _JSON) -> None:
     """Writes the embeddings of the training split beside the model, for --refine."""
     from training.evaluation.embed import embed_training_split
 
-    print_summary("embed", embed_training_split(model, shards), as_json=as_json)
-
-
-def runs_folder(out: str | None, shards: str) -> Path:
-    """Where the runs of a sweep go. Raises UsageError for an address."""
-    where = out or default_runs(shards)
-    if is_address(where):
-        raise UsageError(
-            f"--out {where}: a sweep's runs go to a directory, on a cluster to one that all nodes"
-            " share; `train` takes an address, also for the sweep's best.yaml"
-        )
-    return Path(where)
+    with model_folder(model) as (path, folder):
+        found = embed_training_split(path, shards)
+        found["embeddings"] = folder.where(Path(found["embeddings"]))
+    print_summary("embed", found, as_json=as_json)
 
 
 def default_runs(shards: str) -> str:

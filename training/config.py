@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from shards.errors import UsageError
+from shards.remote import is_address, open_remote
 from training.data_config import AugmentConfig, Balance, DataConfig, ImageConfig
 from training.fit_config import (
     CosineSchedule,
@@ -123,13 +124,14 @@ class Config(Section):
 
 
 def load_config(name: str, overrides: Sequence[str] = ()) -> Config:
-    """Reads a YAML file, or the bundled configuration of that name, and applies `key=value`s.
+    """Reads a YAML file, here or at an address, or the bundled configuration of that name, and
+    applies `key=value`s.
 
     Raises UsageError with one line for a missing file, an unknown key or a value that does not fit.
     """
-    path = _find(name)
+    path = name if is_address(name) else _find(name)
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        values = yaml.safe_load(_bytes_of(path).decode("utf-8")) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UsageError(f"{path}: not a readable YAML file ({error})") from None
     if not isinstance(values, dict):
@@ -155,6 +157,16 @@ def config_hash(config: Config, data_sha256: str) -> str:
     }
     text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _bytes_of(path: str | Path) -> bytes:
+    if isinstance(path, Path):
+        return path.read_bytes()
+    folder, _, name = path.rpartition("/")
+    remote = open_remote(folder)
+    if not remote.exists(name):
+        raise UsageError(f"{path}: no such configuration file")
+    return remote.read(name)
 
 
 def _find(name: str) -> Path:

@@ -209,6 +209,27 @@ def test_a_host_cut_off_in_the_middle_of_training_leaves_the_same_weights(
     assert Bucket(cluster).read(f"runs/{model.parent.name}/{MODEL_NAME}") == model.read_bytes()
 
 
+def test_what_a_sweep_trains_and_an_evaluation_measures_is_in_the_storage(
+    cluster: Cluster,
+) -> None:
+    """The job that evaluates runs on whichever host has room."""
+    shards, runs = make_shards(cluster.hosts.shared / "swept"), f"s3://{BUCKET}/swept"
+    swept = cluster.submit(
+        "sweep", "demo", "epochs=2", "best_by=loss", "batch_size=8", "image.width=64",
+        "image.height=36", "--grid", "optimiser.head_lr=0.01,0.002",
+        "--shards", str(shards), "--out", runs, "--json",
+    )  # fmt: skip
+    assert swept.returncode == 0, swept.stdout[-3000:]
+    best = summary(swept.stdout)["best"]["run"]
+    bucket = Bucket(cluster)
+    assert sum(name.endswith(f"/{MODEL_NAME}") for name in bucket.names("swept")) == 2
+    words = (f"{runs}/{best}", "--shards", str(shards), "--json")
+    measured = cluster.submit("evaluate", *words)
+    assert measured.returncode == 0, measured.stdout[-3000:]
+    record = json.loads(bucket.read(f"swept/{best}/evaluation/evaluation.json"))
+    assert record == summary(measured.stdout)
+
+
 def test_a_host_with_other_code_is_refused(cluster: Cluster) -> None:
     """Its address and the difference are named, and nothing is changed."""
     host = cluster.hosts.hosts[2]

@@ -15,6 +15,7 @@ import boto3
 import yaml
 
 from tests.cluster.hosts import GATEWAY, REPOSITORY, Host, Hosts
+from tests.ports import free_port
 
 BIN = REPOSITORY / ".venv" / "bin"
 JOBS = "http://127.0.0.1:8265"
@@ -140,7 +141,7 @@ def _cluster(folder: Path, hosts: Hosts, port: int, browsers: int) -> Cluster:
 
 @contextmanager
 def _storage() -> Iterator[int]:
-    port = _free_port(GATEWAY)
+    port = free_port(GATEWAY)
     server = subprocess.Popen(
         [sys.executable, "-m", "moto.server", "-H", GATEWAY, "-p", str(port)],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -165,7 +166,7 @@ def storage(port: int) -> "boto3.client":
 
 def _serve_game(stack: ExitStack, hosts: Hosts) -> None:
     """The bundled game on this machine, and a relay to it on every host's loopback address."""
-    port = _free_port("127.0.0.1")
+    port = free_port()
     game = subprocess.Popen(
         [str(BIN / "lostfound"), "playground", "--port", str(port)],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -178,13 +179,6 @@ def _serve_game(stack: ExitStack, hosts: Hosts) -> None:
     for host in hosts.hosts:
         inner = host.run(*relay, "127.0.0.1", str(GAME_PORT), GATEWAY, str(port))
         stack.callback(_end, inner)
-
-
-def _free_port(address: str) -> int:
-    with socket.socket() as free:
-        free.bind((address, 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 def _wait_for_port(address: str, port: int, seconds: float = 60) -> None:

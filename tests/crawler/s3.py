@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from tests.ports import free_port
+
 HOST = "127.0.0.1"
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "key-for-tests",
@@ -25,9 +27,7 @@ CREDENTIALS = {
 @contextmanager
 def moto_server() -> Iterator[int]:
     """Runs moto's server; yields its port."""
-    with socket.socket() as free:
-        free.bind((HOST, 0))
-        port = free.getsockname()[1]
+    port = free_port(HOST)
     server = subprocess.Popen(
         [sys.executable, "-m", "moto.server", "-H", HOST, "-p", str(port)],
         stdout=subprocess.DEVNULL,

@@ -19,6 +19,8 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.ports import free_ports
+
 BIN = Path(sys.executable).parent
 TOKEN = "0123456789abcdef" * 4
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
@@ -75,13 +77,6 @@ class Head:
         self.process.wait()
 
 
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
-
-
 def wait_for_port(port: int, seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while True:
@@ -96,7 +91,7 @@ def ray_head(cpus: int = 2, **variables: str) -> Iterator[Head]:
     """A head that is up; all its processes are gone afterwards."""
     # Not pytest's own folder: the names of Ray's sockets must be short.
     folder = Path(tempfile.mkdtemp(prefix="lf-", dir="/tmp"))
-    job_port, metrics_port = free_port(), free_port()
+    job_port, metrics_port, agent_port, agent_grpc_port = free_ports(4)
     token = folder / "token"
     token.write_text(TOKEN)
     environment = {k: v for k, v in os.environ.items() if k != "RAY_ADDRESS"} | {
@@ -110,8 +105,8 @@ def ray_head(cpus: int = 2, **variables: str) -> Iterator[Head]:
         str(BIN / "ray"), "start", "--head", "--block", f"--num-cpus={cpus}", "--port=0",
         "--node-ip-address=127.0.0.1", "--dashboard-host=127.0.0.1",
         f"--dashboard-port={job_port}", f"--metrics-export-port={metrics_port}",
-        f"--dashboard-agent-listen-port={free_port()}",
-        f"--dashboard-agent-grpc-port={free_port()}", f"--temp-dir={folder}",
+        f"--dashboard-agent-listen-port={agent_port}",
+        f"--dashboard-agent-grpc-port={agent_grpc_port}", f"--temp-dir={folder}",
     ]  # fmt: skip
     log = open(folder / "ray-start.log", "w")  # noqa: SIM115
     process = subprocess.Popen(

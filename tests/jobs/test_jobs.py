@@ -14,7 +14,8 @@ import pytest
 from ray._private.ray_constants import PROMETHEUS_SERVICE_DISCOVERY_FILE
 
 from tests.enrich.samples import simple_dataset
-from tests.jobs.head import BIN, Head, free_port, ray_head, wait_for_port
+from tests.jobs.head import BIN, Head, ray_head, wait_for_port
+from tests.ports import free_port
 from tests.test_board import OF_RAY
 
 SECRET = "hunter2-hunter2"

@@ -20,6 +20,8 @@ from typing import IO, Any, NamedTuple
 
 import aiohttp
 
+from tests.ports import free_ports
+
 GEOVISIO = "geovisio==2.15.1"
 POSTGRES_VERSIONS = (15, 16, 17, 18)
 NOBODY = 65534
@@ -125,7 +127,7 @@ class Server:
     def __init__(self, installation: Installation, work: Path) -> None:
         self._installation = installation
         self._work = work
-        self._database_port, self._port = _free_ports(2)
+        self._database_port, self._port = free_ports(2)
         self.url = f"http://127.0.0.1:{self._port}"
         self.api = f"{self.url}/api"
         self._command = [str(installation.venv / "bin" / "panoramax_backend")]
@@ -283,14 +285,3 @@ def _process(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()

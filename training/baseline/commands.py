@@ -8,6 +8,7 @@ import typer
 from shards.console import print_line, print_summary
 from shards.errors import UsageError
 from shards.remote import is_address
+from training.deploy.argument import located
 
 _DEFAULT_SIZE = "320x180"
 _HOST = "127.0.0.1"
@@ -22,7 +23,9 @@ def baseline(
     shards: str = typer.Option(
         ..., "--shards", help="A shard directory, as `build` writes it, or its address."
     ),
-    model: Path = typer.Option(None, "--model", help="Answers the very same photographs."),
+    model: str = typer.Option(
+        None, "--model", help="A model, here or elsewhere: answers the very same photographs."
+    ),
     split: str = typer.Option("test", "--split", help="train, validation or test."),
     resolution: str | None = typer.Option(
         None, "--resolution", help=f"WIDTHxHEIGHT [default: the model's, else {_DEFAULT_SIZE}]."
@@ -47,11 +50,12 @@ def baseline(
     from training.deploy.serve.server import listen, make_server, run_server
     from training.deploy.serve.settings import Settings
 
+    path = located(model) if model else None
     if resolution is None:
-        resolution = "x".join(map(str, model_size(model))) if model else _DEFAULT_SIZE
+        resolution = "x".join(map(str, model_size(path))) if path else _DEFAULT_SIZE
     out = out or _default_out(shards, split, resolution)
     deck = read_deck(shards, split, parse_resolution(resolution))
-    machine = Machine(model, deck) if model else None
+    machine = Machine(path, deck) if path else None
     game = Game(deck, out, rounds=rounds, seed=seed)
     try:
         if not show_results:

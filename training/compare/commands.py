@@ -15,8 +15,10 @@ def register(app: typer.Typer) -> None:
 
 
 def compare(
-    evaluations: list[Path] = typer.Argument(
-        ..., metavar="RUN|FOLDER…", help="Runs, or folders that `evaluate` wrote; 2 to 8."
+    evaluations: list[str] = typer.Argument(
+        ...,
+        metavar="RUN|FOLDER…",
+        help="Runs, or folders that `evaluate` wrote, here or at addresses; 2 to 8.",
     ),
     out: Path = typer.Option(None, "--out", help="Writes the page there: FILE.html."),
     evaluation: str = typer.Option(

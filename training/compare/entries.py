@@ -1,7 +1,8 @@
 """The evaluations that are compared: figures, rows, and how their models were trained."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,20 +10,24 @@ from typing import Any
 import numpy as np
 
 from shards.errors import UsageError
-from training.evaluation.folder import RECORD_NAME
+from shards.folder import open_folder
+from shards.remote import is_address
+from training.evaluation.folder import PREDICTIONS_NAME, RECORD_NAME
 from training.evaluation.outcomes import Ints
 from training.evaluation.page.predictions import Predictions, read_predictions, read_record
 from training.fit.rundir import RunDirectory
 
 MOST = 8
 """Beyond that nobody reads the table; every pair takes a bootstrap of its own."""
+_OF_EVALUATION = (RECORD_NAME, PREDICTIONS_NAME)
+_CONFIG_NAME = "config.json"
+_OF_RUN = (_CONFIG_NAME, "metrics.jsonl")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     name: str
     """As short as tells it from the others."""
-    folder: Path
     record: dict[str, Any]
     predictions: Predictions
     order: Ints
@@ -33,18 +38,36 @@ class Entry:
     """Of the run, flat: `optimiser.head_lr`."""
 
 
-def read_entries(paths: Sequence[Path], evaluation: str = "evaluation") -> list[Entry]:
-    """`paths`: runs, or folders that `evaluate` wrote; `evaluation`: which one of a run's folders.
+def read_entries(places: Sequence[str | Path], evaluation: str = "evaluation") -> list[Entry]:
+    """`places`: runs, or folders that `evaluate` wrote, here or at addresses; `evaluation`: which
+    one of a run's folders.
 
     Raises UsageError for fewer than two, more than `MOST`, or the same one twice.
     """
-    folders = [_folder(path, evaluation) for path in paths]
-    if len({folder.resolve() for folder in folders}) < len(folders):
-        raise UsageError("the same evaluation twice; name different ones")
-    if not 2 <= len(folders) <= MOST:
-        raise UsageError(f"{len(folders)} evaluations; compare takes 2 to {MOST}")
-    names = _names(folders)
-    return [_entry(name, folder) for name, folder in zip(names, folders, strict=True)]
+    with ExitStack() as stack:
+        opened = [stack.enter_context(_opened(str(place), evaluation)) for place in places]
+        shown = [where for _, where in opened]
+        if len({*shown}) < len(shown):
+            raise UsageError("the same evaluation twice; name different ones")
+        if not 2 <= len(shown) <= MOST:
+            raise UsageError(f"{len(shown)} evaluations; compare takes 2 to {MOST}")
+        folders = [folder for folder, _ in opened]
+        return [_entry(name, one) for name, one in zip(_names(shown), folders, strict=True)]
+
+
+@contextmanager
+def _opened(place: str, evaluation: str) -> Iterator[tuple[Path, str]]:
+    """The evaluation's folder at hand, in its run's, and where it is."""
+    if not is_address(place):
+        folder = _folder(Path(place), evaluation)
+        yield folder, str(folder.resolve())
+        return
+    above, _, name = place.rstrip("/").rpartition("/")
+    of_one = (*_OF_EVALUATION, *_OF_RUN, *(f"{evaluation}/{one}" for one in _OF_EVALUATION))
+    # It may be the run, or a folder in it.
+    with open_folder(above, [*(f"{name}/{one}" for one in of_one), *_OF_RUN]) as parent:
+        folder = _folder(parent.here / name, evaluation)
+        yield folder, parent.where(folder)
 
 
 def _folder(path: Path, evaluation: str) -> Path:
@@ -55,26 +78,25 @@ def _folder(path: Path, evaluation: str) -> Path:
     return path / evaluation
 
 
-def _names(folders: Sequence[Path]) -> list[str]:
+def _names(shown: Sequence[str]) -> list[str]:
     """The run's name, or as many folders above it as make the names different."""
-    parts = [[p for p in folder.resolve().parts if p != "evaluation"] for folder in folders]
+    parts = [[part for part in where.split("/") if part != "evaluation"] for where in shown]
     for depth in range(1, max(map(len, parts)) + 1):
         names = ["/".join(part[-depth:]) for part in parts]
         if len(set(names)) == len(names):
             return names
-    return [str(folder) for folder in folders]
+    return [*shown]
 
 
 def _entry(name: str, folder: Path) -> Entry:
     predictions, run = read_predictions(folder), RunDirectory(folder.parent)
     return Entry(
         name=name,
-        folder=folder,
         record=read_record(folder),
         predictions=predictions,
         order=np.argsort(np.array(predictions.keys, dtype=np.str_), kind="stable"),
         epochs=run.rows(),
-        config=flat(_config(run.path / "config.json")),
+        config=flat(_config(run.path / _CONFIG_NAME)),
     )
 
 

@@ -25,6 +25,8 @@ _TERMS = (
     " (non-commercial) are passed on to the weights.\n"
 )
 _EVALUATIONS = ("evaluation/evaluation.json", "evaluation.json")
+READS = (CARD_NAME, *_EVALUATIONS)
+"""What is read beside the model to write its card."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import typer
 
 from shards.console import print_line, print_summary, progress
-from training.deploy.argument import MODEL
+from training.deploy.argument import MODEL, located, model_folder
 
 if TYPE_CHECKING:
     from training.deploy.notify import Notify
@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
 
 def predict(
     context: typer.Context,
-    model: Path = MODEL,
+    model: str = MODEL,
     images: list[str] = typer.Argument(
         ..., help="Files, folders, http(s) addresses; - reads a list of them from stdin."
     ),
@@ -64,12 +64,13 @@ def predict(
 
     write = writer_for(out) if out else None
     found = find(images, sys.stdin)
+    path = located(model, refined=refine is not None)
     with (
         _fetcher(context.obj, found, contact=contact, allow_private=allow_private) as fetch,
         progress("images", len(found.names)) as advance,
     ):
         results = predict_images(
-            model,
+            path,
             found.names,
             top,
             refine_by=refine,
@@ -93,7 +94,7 @@ def predict(
 
 
 def watch(
-    model: Path = MODEL,
+    model: str = MODEL,
     folder: Path = typer.Argument(..., help="Where photographs appear."),
     top: int = _TOP,
     refine: Refinement = _REFINE,
@@ -111,7 +112,7 @@ def watch(
     from training.deploy.watch import watch
 
     tell = notifiers(notify, use_desktop=desktop)
-    trained = ready(model, top, refine)
+    trained = ready(located(model, refined=refine is not None), top, refine)
     answers = watch(trained, folder, top, existing=existing, seconds=seconds)
     print_line(f"watching {folder}; Ctrl-C stops")
     answered = failed = 0
@@ -142,27 +143,31 @@ def _announce(answer: dict[str, Any], tell: "list[Notify]", *, as_json: bool) ->
 
 
 def export_onnx(
-    model: Path = MODEL,
+    model: str = MODEL,
     out: Path = typer.Option(None, "--out", help="The file [default: model.onnx beside it]."),
     as_json: bool = _JSON,
 ) -> None:
     """Writes a model as ONNX: uint8 pictures in, all heads and probabilities out."""
     from training.deploy import onnx_export
-    from training.model.modelfile import model_path
 
-    target = out or model_path(model).with_suffix(".onnx")
-    print_summary("export-onnx", onnx_export.export_onnx(model, target), as_json=as_json)
+    with model_folder(model) as (path, folder):
+        target = out or path.with_suffix(".onnx")
+        found = onnx_export.export_onnx(path, target)
+        found["onnx"] = str(out or folder.where(target))
+    print_summary("export-onnx", found, as_json=as_json)
 
 
-def card(model: Path = MODEL, as_json: bool = _JSON) -> None:
+def card(model: str = MODEL, as_json: bool = _JSON) -> None:
     """Writes the model card, README.md, beside the model; `evaluate` before gives it figures."""
-    from training.deploy.card import write_card
+    from training.deploy.card import READS, write_card
 
-    print_summary("card", {"card": str(write_card(model))}, as_json=as_json)
+    with model_folder(model, *READS) as (path, folder):
+        found = {"card": folder.where(write_card(path))}
+    print_summary("card", found, as_json=as_json)
 
 
 def push(
-    model: Path = MODEL,
+    model: str = MODEL,
     repo: str = typer.Option(..., "--repo", help="NAMESPACE/NAME on the Hub, or NAME in yours."),
     public: bool = typer.Option(False, "--public", help="Everybody sees it; else you alone."),
     overwrite: bool = typer.Option(
@@ -175,10 +180,13 @@ def push(
 
     The token comes from HF_TOKEN or `hf auth login`.
     """
-    from training.deploy.repository import PushOptions, push_model
+    from training.deploy.card import READS
+    from training.deploy.repository import ONNX_NAME, PushOptions, push_model
 
     options = PushOptions(repo, public=public, overwrite=overwrite, tag=tag)
-    print_summary("push", push_model(model, options), as_json=as_json)
+    with model_folder(model, *READS, ONNX_NAME) as (path, _):
+        found = push_model(path, options)
+    print_summary("push", found, as_json=as_json)
 
 
 def pull(

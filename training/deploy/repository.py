@@ -20,13 +20,13 @@ from shards.hub.client import Hub, Remote
 from shards.hub.plan import LocalFile, RemoteFile, git_blob, holds
 from shards.manifest import CARD_NAME, file_sha256
 from training.data.cache import cache_folder
+from training.deploy.argument import HUB
 from training.deploy.card import is_card, model_card, read_evaluation
 from training.model.modelfile import MODEL_NAME, load_model, model_path
 
 ONNX_NAME = "model.onnx"
 FILES = (CARD_NAME, ONNX_NAME, MODEL_NAME)
 """What a repository of ours holds; the model last, so that a folder with it is whole."""
-SCHEME = "hf://"
 _FOLDER = "models"
 """Of the cache."""
 _OF_THE_HUB = (".gitattributes", "LICENSE")
@@ -169,16 +169,14 @@ def _check_model(path: Path, repo: str) -> None:
         raise WorkError(f"{repo}: {MODEL_NAME} is refused: {reason}") from None
 
 
-def located(word: str) -> Path:
-    """The path that the user named, or for `hf://OWNER/NAME[@REVISION]` that of the pulled model.
+def pulled(word: str) -> Path:
+    """Where the model `hf://OWNER/NAME[@REVISION]` is on this machine.
 
     Pulled models stay in the user's cache by their commit; a commit that is there needs no network.
     """
-    if not word.startswith(SCHEME):
-        return Path(word)
-    repo, _, revision = word.removeprefix(SCHEME).partition("@")
+    repo, _, revision = word.removeprefix(HUB).partition("@")
     if repo.count("/") != 1 or not all(repo.split("/")):
-        raise UsageError(f"{word}: write {SCHEME}OWNER/NAME or {SCHEME}OWNER/NAME@REVISION")
+        raise UsageError(f"{word}: write {HUB}OWNER/NAME or {HUB}OWNER/NAME@REVISION")
     folder = cache_folder() / _FOLDER / hashlib.sha256(repo.encode()).hexdigest()[:16]
     if _COMMIT.fullmatch(revision) and (folder / revision / MODEL_NAME).is_file():
         return folder / revision / MODEL_NAME

@@ -1,7 +1,6 @@
 """The figures of an evaluation that a terminal shows."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 _KM, _SHARE, _PLAIN = "{:,.0f} km", "{:.1%}", "{:.3g}"
@@ -31,9 +30,9 @@ LABELS = {path: label for label, path, _ in _ROWS}
 """By a figure's path in `evaluation.json`."""
 
 
-def headline(record: Mapping[str, Any], where: Path) -> dict[str, Any]:
-    """Rows for `print_summary`; an interval in brackets where there is one. `where`: the
-    directory of the model."""
+def headline(record: Mapping[str, Any], page: str) -> dict[str, Any]:
+    """Rows for `print_summary`; an interval in brackets where there is one. `page`: where the
+    page of the evaluation is."""
     found: dict[str, Any] = {name: record[name] for name in ("samples", "countries")}
     for label, path, form in _ROWS:
         value, low, high = (_at(record, path + end) for end in ("", "_low", "_high"))
@@ -49,7 +48,7 @@ def headline(record: Mapping[str, Any], where: Path) -> dict[str, Any]:
         found["of no country of the model"] = unknown
     interval = record["interval"]
     found["intervals"] = f"{interval['level']:.0%}, drawn by {interval['over']}"
-    found["page"] = str(where / record["folder"] / "index.html")
+    found["page"] = page
     return found
 
 

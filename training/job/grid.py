@@ -6,13 +6,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from shards.errors import UsageError
-from training.config import Config, config_hash, load_config
+from training.config import Config, load_config
 from training.fit.rundir import RunDirectory
 from training.fit.state import score_of
 from training.job_config import Grid
@@ -60,10 +59,6 @@ def parse_grid(texts: Sequence[str]) -> Grid:
             raise UsageError(f"--grid {text!r}: write key=v1,v2")
         grid[key] = tuple(found)
     return grid
-
-
-def run_of(trial: Trial, runs: Path, data_sha256: str) -> RunDirectory:
-    return RunDirectory(runs / config_hash(trial.config, data_sha256))
 
 
 def scored_rows(config: Config, rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, float]]:

@@ -69,6 +69,11 @@ class Runs:
             for name, known in [*self._open.items()]:
                 _send(self.remote, RunDirectory(self.here / name), known)
 
+    def put(self, path: Path) -> None:
+        """A file of the folder that is no run's. Raises StorageError."""
+        if self.remote is not None:
+            self.remote.put(path, path.relative_to(self.here).as_posix())
+
 
 @contextmanager
 def open_runs(out: str | Path) -> Iterator[Runs]:
@@ -155,7 +160,7 @@ def _snapshot(
 
     Taken in the opposite order, so that each is at least as new as those that come after it.
     """
-    if not directory.path.is_dir():
+    if not any(_has_changed(directory.path / name, known.get(name)) for name in IN_ORDER):
         yield directory.path, {}
         return
     with tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX, dir=directory.path) as scratch:
@@ -184,6 +189,13 @@ def _keep(path: Path, to: Path) -> None:
         except OSError:  # the file system has no links
             pass
     shutil.copyfile(path, to)
+
+
+def _has_changed(path: Path, known: Stamp | None) -> bool:
+    try:
+        return _stamp(path) != known
+    except FileNotFoundError:
+        return False
 
 
 def _stamp(path: Path) -> Stamp:

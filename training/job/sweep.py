@@ -23,13 +23,14 @@ from shards.errors import LostFoundError, WorkError
 from shards.fanout import ensure_ray
 from shards.nodes import NodeFacts, check_this_node, facts_of_driver
 from shards.version import code_version
-from training.config import Config, config_from, dump_config
+from training.config import Config, config_from, config_hash, dump_config
 from training.data.remote import where_shards_are
 from training.fit.inputs import build_network, read_inputs
 from training.fit.loop import train
 from training.fit.rundir import RunDirectory
-from training.job.grid import Trial, as_csv, outcome, ranked, run_of, scored_rows
+from training.job.grid import Trial, as_csv, outcome, ranked, scored_rows
 from training.job.room import machines, place_workers
+from training.job.runs import Runs
 from training.job_config import JobConfig
 from training.process import Process, local_device
 
@@ -48,33 +49,36 @@ QUIET = {
 def run_sweep(
     trials: list[Trial],
     shards: str | Path,
-    runs: Path,
+    runs: Path | Runs,
     *,
     scheduler: Scheduler = "grid",
     say: Callable[[str], None] = print_line,
 ) -> dict[str, Any]:
     """Trains all trials, as many at a time as the cluster has room for, and ranks them.
 
-    Writes `runs/sweeps/<hash>/` with sweep.json, sweep.csv and, once a trial is complete,
+    Writes `sweeps/<hash>/` of `runs` with sweep.json, sweep.csv and, once a trial is complete,
     best.yaml. Raises UsageError before any work for what cannot be trained, WorkError when every
     trial failed.
     """
-    where, runs = where_shards_are(shards), runs.resolve()
+    where, runs = where_shards_are(shards), runs if isinstance(runs, Runs) else Runs(runs)
     inputs = read_inputs(trials[0].config, where)
     build_network(trials[0].config, inputs.decoder)
-    by_run = {run_of(t, runs, inputs.data_sha256).path.name: t for t in trials}
-    folder = runs / "sweeps" / _name(by_run)
-    done = [name for name in by_run if RunDirectory(runs / name).model.is_file()]
-    say(f"sweep {folder}: {len(by_run)} trials, {len(done)} of them complete")
+    by_run = {config_hash(t.config, inputs.data_sha256): t for t in trials}
+    directories = {name: runs.open(name) for name in by_run}
+    folder = runs.here / "sweeps" / _name(by_run)
+    done = [name for name in by_run if directories[name].model.is_file()]
+    say(f"sweep {runs.where(folder)}: {len(by_run)} trials, {len(done)} of them complete")
     waiting = {n: t for n, t in by_run.items() if n not in done}
     # ASHA compares with what complete runs had reached, which their rows tell it again.
     raced = by_run if scheduler == "asha" and waiting else waiting
-    errors = _race(raced, where, runs, folder, scheduler) if raced else {}
-    rows = ranked([outcome(t, RunDirectory(runs / n), errors.get(n)) for n, t in by_run.items()])
-    summary = _summary(folder, scheduler, rows, len(done))
-    _write(folder, summary, rows, by_run)
+    errors = _race(raced, where, runs.here, folder, scheduler) if raced else {}
+    rows = ranked([outcome(t, directories[n], errors.get(n)) for n, t in by_run.items()])
+    summary = _summary(runs.where(folder), scheduler, rows, len(done))
+    runs.send()
+    for path in _write(folder, summary, rows, by_run):
+        runs.put(path)
     if all(row["status"] == "failed" for row in rows):
-        raise WorkError(f"{folder}: all {len(rows)} trials failed: {rows[0]['error']}")
+        raise WorkError(f"{runs.where(folder)}: all {len(rows)} trials failed: {rows[0]['error']}")
     return summary
 
 
@@ -82,34 +86,37 @@ def _name(runs: dict[str, Trial]) -> str:
     return hashlib.sha256(" ".join(sorted(runs)).encode()).hexdigest()[:16]
 
 
-def _summary(
-    folder: Path, scheduler: str, rows: list[dict[str, Any]], reused: int
-) -> dict[str, Any]:
+def _summary(where: str, scheduler: str, rows: list[dict[str, Any]], reused: int) -> dict[str, Any]:
     count = {
         status: sum(row["status"] == status for row in rows)
         for status in ("complete", "stopped", "failed")
     }
     best = rows[0] if rows[0]["status"] == "complete" else None
     return {
-        "sweep": str(folder),
+        "sweep": where,
         "scheduler": scheduler,
         "trials": len(rows),
         **count,
         "reused": reused,
         "best": best,
-        "config": str(folder / "best.yaml") if best else None,
+        "config": f"{where}/best.yaml" if best else None,
         "failures": [f"{row['run']}: {row['error']}" for row in rows if row["status"] == "failed"],
     }
 
 
 def _write(
     folder: Path, summary: dict[str, Any], rows: list[dict[str, Any]], by_run: dict[str, Trial]
-) -> None:
+) -> list[Path]:
+    """Returns the files, in the order in which they were written."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / "sweep.csv", as_csv(rows))
+    files = [folder / "sweep.csv"]
+    write_text(files[0], as_csv(rows))
     if best := summary["best"]:
-        write_text(folder / "best.yaml", dump_config(by_run[best["run"]].config))
-    write_json(folder / "sweep.json", {**summary, "ranking": rows})
+        files.append(folder / "best.yaml")
+        write_text(files[-1], dump_config(by_run[best["run"]].config))
+    files.append(folder / "sweep.json")
+    write_json(files[-1], {**summary, "ranking": rows})
+    return files
 
 
 def _race(

@@ -11,7 +11,7 @@ from huggingface_hub import ModelCard
 from shards.errors import LostFoundError, UsageError, WorkError
 from tests.shards.hub.conftest import hub  # noqa: F401
 from tests.shards.hub.server import USER, Hub
-from training.deploy.repository import PushOptions, located, pull_model, push_model
+from training.deploy.repository import PushOptions, pull_model, pulled, push_model
 from training.model.modelfile import load_model
 
 NAME = f"{USER}/places"
@@ -165,19 +165,18 @@ def test_an_address_in_place_of_a_file(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("LOSTFOUND_CACHE", str(tmp_path / "cache"))
-    assert located("some/run") == Path("some/run")
     for word in ("hf://", "hf://places", "hf://a/b/c", "hf:///b"):
         with pytest.raises(UsageError, match="write hf://OWNER/NAME"):
-            located(word)
+            pulled(word)
     commit = _push(model)["commit"]
-    path = located(f"hf://{NAME}")
+    path = pulled(f"hf://{NAME}")
     assert path.is_relative_to(tmp_path / "cache")
     assert load_model(path).description == load_model(model).description
     served = hub.served
-    assert located(f"hf://{NAME}") == path
+    assert pulled(f"hf://{NAME}") == path
     assert hub.served == served
     asked = len(hub.requests)
-    assert located(f"hf://{NAME}@{commit}") == path
+    assert pulled(f"hf://{NAME}@{commit}") == path
     assert len(hub.requests) == asked
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from shards.errors import UsageError
-from training.job.grid import as_csv, make_trials, outcome, parse_grid, ranked, run_of, scored_rows
+from training.fit.rundir import RunDirectory
+from training.job.grid import as_csv, make_trials, outcome, parse_grid, ranked, scored_rows
 
 
 def test_the_default_grid_is_the_reports() -> None:
@@ -79,7 +80,6 @@ def test_the_last_epoch_is_not_a_reason_to_stop() -> None:
 
 def test_a_run_that_never_began(tmp_path: Path) -> None:
     (trial,) = make_trials("demo", ["best_by=loss"], ["epochs=3"])
-    directory = run_of(trial, tmp_path, "0")
-    found = outcome(trial, directory, "it broke")
+    found = outcome(trial, RunDirectory(tmp_path / "0"), "it broke")
     assert (found["status"], found["epochs"], found["score"]) == ("failed", 0, None)
     assert found["error"] == "it broke"

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from shards.errors import StorageError, UsageError
+from shards.errors import StorageError
 from shards.local_state import STATE_VARIABLE, local_state
-from shards.remote import Remote, open_remote
+from shards.remote import Remote
 from tests.stores import memory, s3
 from tests.training.conftest import tiny_config
-from training.deploy.argument import fetched
+from training.deploy.argument import located
 from training.fit.rundir import RunDirectory
 from training.fit.state import RunState
 from training.job.runs import IN_ORDER, open_runs
@@ -80,7 +80,7 @@ def test_a_run_at_an_address_has_the_same_bytes_and_is_left_as_it_is(
         assert str(runs) == bucket
     assert said[0].startswith(f"run {bucket}/{complete.name}\n")
     assert said[-1] == "this run is complete: nothing to train"
-    model = fetched(f"{bucket}/{complete.name}")
+    model = located(f"{bucket}/{complete.name}")
     assert load_model(model).description == load_model(complete / MODEL_NAME).description
 
 
@@ -122,6 +122,19 @@ def count_steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(RunDirectory, "add_row", add)
     return seen
+
+
+def test_what_has_not_changed_is_not_touched(
+    state: Path, shards: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_runs(memory()) as runs:
+        run_training(CONFIG, shards, runs)
+        runs.send()
+        (folder,) = runs.here.iterdir()
+        before = folder.stat().st_mtime_ns
+        monkeypatch.setattr(Remote, "put", None)
+        runs.send()
+        assert folder.stat().st_mtime_ns == before
 
 
 def train_until_dead(address: str, shards: Path, puts: int) -> int:
@@ -194,20 +207,3 @@ def test_a_storage_that_is_away_does_not_stop_the_run_but_is_an_error_at_its_end
     train_at(address, shards)
     assert steps == []
     check(address, complete, state)
-
-
-def test_a_model_at_an_address_is_fetched_once_and_again_when_it_changes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("LOSTFOUND_CACHE", str(tmp_path / "cache"))
-    address = memory()
-    remote = open_remote(address)
-    with pytest.raises(UsageError, match="no such model"):
-        fetched(f"{address}/run")
-    remote.write(b"one", f"run/{MODEL_NAME}")
-    path = fetched(f"{address}/run")
-    before = path.stat().st_ino
-    assert fetched(f"{address}/run/") == path == fetched(f"{address}/run/{MODEL_NAME}")
-    assert (path.read_bytes(), path.stat().st_ino) == (b"one", before)
-    remote.write(b"two", f"run/{MODEL_NAME}")
-    assert fetched(f"{address}/run").read_bytes() == b"two"

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.ports import free_ports
 from tests.training.conftest import TINY
 from training.model.modelfile import load_model
 
@@ -29,22 +30,16 @@ ENVIRONMENT = {
 }
 
 
-def _free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def head() -> Iterator[str]:
     """The address of the dashboard of a cluster that belongs to this test alone."""
     # Ray's sockets need a short path; pytest's own directories are too deep.
     directory = tempfile.mkdtemp(prefix="lf-", dir="/tmp")
-    dashboard = _free_port()
+    port, dashboard, agent = free_ports(3)
     command = [str(BINARIES / "ray"), "start", "--head", "--block", "--num-cpus=3"]
-    command += ["--node-ip-address=127.0.0.1", f"--port={_free_port()}"]
+    command += ["--node-ip-address=127.0.0.1", f"--port={port}"]
     command += [f"--dashboard-port={dashboard}", "--dashboard-host=127.0.0.1"]
-    command += [f"--dashboard-agent-listen-port={_free_port()}", "--object-store-memory=80000000"]
+    command += [f"--dashboard-agent-listen-port={agent}", "--object-store-memory=80000000"]
     command += [f"--temp-dir={directory}", "--include-dashboard=true"]
     with open(Path(directory) / "head.log", "wb") as log:
         process = subprocess.Popen(command, env=ENVIRONMENT, stdout=log, stderr=log)

@@ -2,15 +2,20 @@
 
 import csv
 import json
+import shutil
 import time
 from pathlib import Path
 
 import pytest
 
+from shards.local_state import STATE_VARIABLE
+from tests.stores import hashes, memory
 from tests.training.conftest import TINY
-from training.config import load_config
+from training.config import config_hash, load_config
+from training.data.samples import data_sha256
 from training.fit.rundir import RunDirectory
 from training.job.grid import make_trials
+from training.job.runs import open_runs
 from training.job.sweep import run_sweep
 from training.job.train import run_training
 
@@ -80,3 +85,30 @@ def test_asha_stops_the_worse_ones(shards: Path, tmp_path: Path) -> None:
     trial = next(t for t in trials if t.values["optimiser.head_lr"] == stopped["optimiser.head_lr"])
     run_training(trial.config, shards, tmp_path)
     assert len(RunDirectory(tmp_path / stopped["run"]).rows()) == 9
+
+
+@pytest.mark.timeout(300)
+def test_at_an_address(shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs and ranking arrive; where the folder is gone, nothing is trained again."""
+    monkeypatch.setenv(STATE_VARIABLE, str(tmp_path / "state"))
+    address, trials = memory(), make_trials("demo", SETTINGS, ["optimiser.head_lr=0.01,0.002"])
+    with open_runs(address) as runs:
+        found = run_sweep(trials, shards, runs)
+    assert found["sweep"].startswith(f"{address}/sweeps/")
+    assert found["config"] == f"{found['sweep']}/best.yaml"
+    sent = hashes(address)
+    names = {name.partition("/")[0] for name in sent}
+    assert names == {"sweeps", *(config_hash(t.config, data_sha256(shards)) for t in trials)}
+    assert {name.rpartition("/")[2] for name in sent if name.startswith("sweeps/")} == {
+        "best.yaml",
+        "sweep.csv",
+        "sweep.json",
+    }
+    assert load_config(found["config"]) in [trial.config for trial in trials]
+    shutil.rmtree(tmp_path / "state")
+    with open_runs(address) as runs:
+        again = run_sweep(trials, shards, runs)
+    assert (again["complete"], again["reused"], again["best"]) == (2, 2, found["best"])
+    assert {name: sha for name, sha in hashes(address).items() if "sweep.json" not in name} == {
+        name: sha for name, sha in sent.items() if "sweep.json" not in name
+    }

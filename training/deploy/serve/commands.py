@@ -8,7 +8,7 @@ import typer
 
 from shards.console import print_line, print_summary
 from shards.errors import UsageError
-from training.deploy.argument import MODEL
+from training.deploy.argument import MODEL, located
 
 if TYPE_CHECKING:
     from training.deploy.serve.settings import Settings
@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 
 def serve(
-    model: Path = MODEL,
+    model: str = MODEL,
     host: str = typer.Option("127.0.0.1", "--host", help="Where to listen."),
     port: int = typer.Option(8000, "--port", min=0, max=65535, help="0 takes a free one."),
     allow_host: list[str] = typer.Option(
@@ -89,6 +89,7 @@ def serve(
     )
     if max_images > max_waiting:
         raise UsageError(f"--max-images {max_images}: more than --max-waiting {max_waiting}")
+    path = located(model, refined=refine is not None)
     if not local and settings.token is None:
         print_line(f"serve: {host} is open to others; set {TOKEN_VARIABLE} to ask for a token")
     if ray:
@@ -96,7 +97,7 @@ def serve(
         from training.deploy.serve.ray_server import serve_on_ray
 
         options = Options(
-            model=model_path(model),
+            model=model_path(path),
             refine=refine,
             replicas=replicas,
             max_replicas=max_replicas,
@@ -107,7 +108,7 @@ def serve(
         serve_on_ray(options, host, port, lambda at: print_line(f"serve: {at}/; Ctrl-C stops it"))
         print_summary("serve", {"replicas": replicas}, as_json=as_json)
         return
-    _serve_here(model, settings, refine, host, port, as_json=as_json)
+    _serve_here(path, settings, refine, host, port, as_json=as_json)
 
 
 def _serve_here(

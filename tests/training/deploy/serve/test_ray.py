@@ -1,20 +1,14 @@
 """One real start of Ray Serve: it answers as the plain server does, and leaves nothing."""
 
-import socket
 from pathlib import Path
 
 import httpx2
 import pytest
 
+from tests.ports import free_port
 from tests.training.deploy.serve.serving import Served, photo, reason, several
 from training.deploy.serve.ray_app import Options, build
 from training.deploy.serve.ray_server import deployed
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 def test_the_application_can_be_built_without_a_cluster(run: Path) -> None:
