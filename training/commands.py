@@ -26,7 +26,7 @@ _CONFIG = typer.Argument(
     ..., help="A YAML file or its address, or the name of a bundled one: demo."
 )
 _RUNS = typer.Option(
-    None, "--out", help="Directory of runs, or an address [default: DATASET/runs]."
+    None, "--out", help="Directory of runs, or an address.", show_default="DATASET/runs"
 )
 Refinement = Literal["neighbours", "prototypes"] | None
 Layout = Literal["auto", "im2gps3k", "yfcc4k", "osv5m", "csv", "folder"]
@@ -127,7 +127,10 @@ def evaluate(
         False, "--map-labels", help="Read shards with another label table by the codes of classes."
     ),
     out: str | None = typer.Option(
-        None, "--out", help="Where its folder goes, also an address [default: beside the model]."
+        None,
+        "--out",
+        help="Where its folder goes, also an address.",
+        show_default="beside the model",
     ),
     as_json: bool = typer.Option(False, "--json", help="Print all figures as one JSON object."),
 ) -> None:

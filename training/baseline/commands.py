@@ -28,12 +28,18 @@ def baseline(
     ),
     split: str = typer.Option("test", "--split", help="train, validation or test."),
     resolution: str | None = typer.Option(
-        None, "--resolution", help=f"WIDTHxHEIGHT [default: the model's, else {_DEFAULT_SIZE}]."
+        None,
+        "--resolution",
+        help="WIDTHxHEIGHT.",
+        show_default=f"the model's, else {_DEFAULT_SIZE}",
     ),
     rounds: int = typer.Option(30, "--rounds", min=1, help="Photographs for each person."),
     seed: int = typer.Option(0, "--seed", help="Of the order in which photographs are shown."),
     out: Path = typer.Option(
-        None, "--out", help="Where answers are kept [default: DATASET/baseline/<shards>]."
+        None,
+        "--out",
+        help="Where answers are kept.",
+        show_default="DATASET/baseline/<shards>",
     ),
     port: int = typer.Option(8460, "--port", min=0, max=65535, help="0 takes a free one."),
     show_results: bool = typer.Option(False, "--results", help="Print what there is and stop."),

@@ -34,7 +34,9 @@ def bench_training(
     precision: str = typer.Option("bfloat16", help="bfloat16 or float32."),
     threads: int = typer.Option(8, min=0, help="Threads that decode."),
     compiled: bool = typer.Option(False, "--compile", help="Compile the network."),
-    steps: int = typer.Option(0, min=0, help="Of a measurement [default: 60 on a GPU, else 6]."),
+    steps: int = typer.Option(
+        0, min=0, help="Of a measurement.", show_default="60 on a GPU, else 6"
+    ),
     rounds: int = typer.Option(3, min=1, help="Rounds; the median counts."),
     as_json: bool = _JSON,
 ) -> None:

@@ -144,7 +144,9 @@ def _announce(answer: dict[str, Any], tell: "list[Notify]", *, as_json: bool) ->
 
 def export_onnx(
     model: str = MODEL,
-    out: Path = typer.Option(None, "--out", help="The file [default: model.onnx beside it]."),
+    out: Path = typer.Option(
+        None, "--out", help="The file.", show_default="model.onnx beside the model"
+    ),
     as_json: bool = _JSON,
 ) -> None:
     """Writes a model as ONNX: uint8 pictures in, all heads and probabilities out."""
