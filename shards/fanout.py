@@ -22,6 +22,7 @@ def ensure_ray() -> None:
 
     if ray.is_initialized():
         return
+    _tell_on_stderr()
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if os.environ.get("RAY_ADDRESS"):
         _connect(quiet)
@@ -39,6 +40,21 @@ def ensure_ray() -> None:
                 raise
             ray.shutdown()
             ray.init(**options)
+
+
+def _tell_on_stderr() -> None:
+    """Stdout is the command's result: Ray would print there that a machine has died.
+
+    Ray has no setting for it; `tests/shards/test_fanout.py` fails when this reaches it no more.
+    """
+    from ray._private import worker
+
+    show = worker.print_to_stdstream
+
+    def show_on_stderr(data: dict[str, Any], *arguments: Any, **options: Any) -> None:
+        show({**data, "is_err": True}, *arguments, **options)
+
+    worker.print_to_stdstream = show_on_stderr
 
 
 def _connect(options: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -60,12 +61,15 @@ class Cluster:
         """Hosts that Ray counts as alive."""
         head = self.hosts.hosts[0]
         script = (
-            "import ray; ray.init(log_to_driver=False); print(sum(n['Alive'] for n in ray.nodes()))"
+            "import ray; ray.init(log_to_driver=False);"
+            " print('alive:', sum(n['Alive'] for n in ray.nodes()))"
         )
         out = self.hosts.ssh(
             head, f'RAY_AUTH_MODE=token ~/lostfound/.venv/bin/python -c "{script}" 2>/dev/null'
         )
-        return int(out.split()[-1])
+        # Ray prints there too what it tells of its machines.
+        (alive,) = re.findall(r"^alive: (\d+)$", out, re.MULTILINE)
+        return int(alive)
 
     def wait_for_nodes(self, count: int, seconds: float = 120) -> None:
         end = time.monotonic() + seconds

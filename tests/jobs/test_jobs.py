@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,8 @@ from tests.enrich.samples import simple_dataset
 from tests.jobs.head import BIN, Head, ray_head, wait_for_port
 from tests.ports import free_port
 from tests.test_board import OF_RAY
+from tests.training.conftest import TINY
+from tests.training.shardmaker import make_shards
 
 SECRET = "hunter2-hunter2"
 
@@ -25,6 +28,11 @@ SECRET = "hunter2-hunter2"
 def head() -> Iterator[Head]:
     with ray_head(LOSTFOUND_MAPILLARY_TOKEN=SECRET, RAY_metrics_report_interval_ms="500") as up:
         yield up
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_shards(tmp_path_factory.mktemp("shards") / "shards")
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +105,23 @@ def test_a_job_that_is_done_and_what_prometheus_saw_of_it(head: Head) -> None:
     listed = json.loads((head.folder / PROMETHEUS_SERVICE_DISCOVERY_FILE).read_text())
     ports = {target.rpartition(":")[2] for one in listed for target in one["targets"]}
     assert str(head.metrics_port) in ports
+
+
+def test_what_prometheus_sees_of_a_training(head: Head, shards: Path) -> None:
+    """While it runs: a figure of a worker ends with it."""
+    words = [*TINY, "epochs=400", "best_by=loss", "validate_every=1"]
+    paths = ("--shards", str(shards), "--out", str(head.folder / "runs"))
+    with waiting(head, "--id", "trained", "train", "demo", *words, "--workers", "1", *paths):
+        found = {
+            name: until(lambda name=name: head.figures(f"ray_lostfound_{name}"))  # type: ignore[misc]
+            for name in ("training_epoch", "training_images_per_second", "training_loss",
+                         "validation_loss")
+        }  # fmt: skip
+        assert head.ray("job", "stop", "--address", head.address, "trained").returncode == 0
+    (run,) = (path.name for path in (head.folder / "runs").iterdir())
+    assert {dict(labels)["run"] for one in found.values() for labels in one} == {run}
+    assert {dict(labels)["head"] for labels in found["training_loss"]} == {"country", "coordinates"}
+    assert all(value > 0 for one in found.values() for value in one.values())
 
 
 def test_no_cluster_there(head: Head) -> None:

@@ -1,6 +1,10 @@
 """One function over many items gives the same results here and on Ray."""
 
+import json
+import os
 import socket
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +26,32 @@ def fail_on_three(number: int) -> int:
     if number == 3:
         raise WorkError("three: no")
     return number
+
+
+TOLD = """
+import time
+import ray
+from ray._private.utils import publish_error_to_driver
+from shards.console import print_summary
+from shards.fanout import ensure_ray
+
+for _ in range(2):
+    ensure_ray()
+    time.sleep(1)  # until Ray listens
+    publish_error_to_driver("died", "a machine died", ray._private.worker.global_worker.gcs_client)
+    time.sleep(2)
+    ray.shutdown()
+print_summary("done", {"samples": 1}, as_json=True)
+"""
+
+
+def test_what_ray_tells_of_its_machines_is_not_in_the_result() -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    done = subprocess.run(
+        [sys.executable, "-c", TOLD], env=environment, capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout) == {"samples": 1}
+    assert done.stderr.count("a machine died") == 2
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -75,19 +75,38 @@ def test_elastic_goes_on_with_one_worker(undisturbed: Path, shards: Path, tmp_pa
     assert rows[-1]["loss"]["country"] < rows[0]["loss"]["country"]
 
 
+def test_elastic_goes_on_with_a_worker_more(shards: Path, tmp_path: Path) -> None:
+    """A node comes: no epoch is lost or done twice, whatever it was at."""
+    overrides = ["job.workers=[1, 2]", "epochs=300", "validate_every=300"]
+    done = _on_nodes("growing", str(shards), str(tmp_path), *overrides)
+    assert "1 then 2 nodes busy" in done.stdout
+    (run,) = (RunDirectory(path.parent) for path in tmp_path.glob("*/model.safetensors"))
+    rows = run.rows()
+    assert [row["epoch"] for row in rows] == list(range(300))
+    assert [row["step"] for row in rows] == [4 * (epoch + 1) for epoch in range(300)]
+    assert rows[-1]["loss"]["country"] < rows[0]["loss"]["country"]
+
+
 def _lose_a_node(spares: int, shards: Path, runs: Path, *overrides: str) -> None:
-    command = [sys.executable, "-m", "tests.training.job.nodes", str(spares)]
+    done = _on_nodes("nodes", str(spares), str(shards), str(runs), *overrides)
+    assert f"{2 + spares} nodes alive" in done.stdout
+    assert "going on from the checkpoint" in done.stderr
+
+
+def _on_nodes(module: str, *words: str) -> "subprocess.CompletedProcess[str]":
+    """A module beside this one, with these words and the settings of the undisturbed run first."""
+    places = [word for word in words if "=" not in word]
     settings = [word for word in TWO_WORKERS if word not in TINY]
     done = subprocess.run(
-        [*command, str(shards), str(runs), *settings, *overrides],
+        [sys.executable, "-m", f"tests.training.job.{module}", *places, *settings]
+        + [word for word in words if "=" in word],
         env=ENVIRONMENT,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    assert f"{2 + spares} nodes alive" in done.stdout
-    assert "going on from the checkpoint" in done.stderr
+    return done
 
 
 def assert_same_weights(model: Path, expected: Path) -> None:
