@@ -60,10 +60,14 @@ class Head:
             return {}
 
     def figures(self, name: str) -> dict[frozenset[tuple[str, str]], float]:
-        """What the node's metrics endpoint says now of one name, by labels."""
+        """What the node's metrics endpoint says now of one name, by labels; nothing before it is
+        up."""
         address = f"http://127.0.0.1:{self.metrics_port}/metrics"
-        with urllib.request.urlopen(address, timeout=30) as answer:
-            families = text_string_to_metric_families(answer.read().decode())
+        try:
+            with urllib.request.urlopen(address, timeout=30) as answer:
+                families = text_string_to_metric_families(answer.read().decode())
+        except urllib.error.URLError:
+            return {}
         samples = (sample for family in families for sample in family.samples)
         return {frozenset(s.labels.items()): s.value for s in samples if s.name == name}
 

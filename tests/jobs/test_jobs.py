@@ -107,6 +107,7 @@ def test_a_job_that_is_done_and_what_prometheus_saw_of_it(head: Head) -> None:
     assert str(head.metrics_port) in ports
 
 
+@pytest.mark.slow
 def test_what_prometheus_sees_of_a_training(head: Head, shards: Path) -> None:
     """While it runs: a figure of a worker ends with it."""
     words = [*TINY, "epochs=400", "best_by=loss", "validate_every=1"]
