@@ -146,7 +146,7 @@ def evaluate(
         model_folder(model, *reads) as (path, own),
         nullcontext(own) if out is None else open_folder(out) as folder,
     ):
-        if out is None:
+        if out is None and own.address is None:
             check_findable(path)
         if images is not None and shards is None:
             if fuse_views:
